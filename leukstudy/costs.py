@@ -1,0 +1,52 @@
+"""What each stage cost on this machine: seconds, images a second, peak memory.
+
+Costs differ from run to run, so they lie outside what DVC hashes: `build/costs/`, and `reports/costs.md` for reading.
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+from leukstudy import paths
+
+
+def record(stage: str, **numbers: float | int | str) -> None:
+    """Merge `numbers` into what is known of `stage` (an experiment's stage is written `train@<experiment>`)."""
+    paths.COSTS.mkdir(parents=True, exist_ok=True)
+    file = paths.COSTS / f"{stage}.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    _write(file, json.dumps({**known, **numbers}, indent=1, sort_keys=True) + "\n")
+
+
+def write_table(stages: list[str]) -> Path:
+    """Write `reports/costs.md`, one line for each of `stages` that has run here, and give its path."""
+    lines = [
+        "# What the last run of each stage cost",
+        "",
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Written by the `report` stage; "
+        "not hashed by DVC, since no two runs take the same time.",
+        "",
+        "| stage | wall time, s | training, s | epochs | images/s | peak memory, MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    total = 0.0
+    for stage in stages:
+        file = paths.COSTS / f"{stage}.json"
+        if not file.is_file():
+            continue
+        known = json.loads(file.read_text(encoding="utf-8"))
+        total += known.get("wall_s", 0.0)
+        cells = [known.get(key) for key in ("wall_s", "fit_s", "epochs", "images_per_s", "peak_memory_mb")]
+        lines.append(f"| {stage} | " + " | ".join("" if c is None else f"{c:,.0f}" for c in cells) + " |")
+    lines += [f"| sum | {total:,.0f} | | | | |", ""]
+    target = paths.REPORTS / "costs.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, "\n".join(lines))
+    return target
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,347 @@
+"""The study's parameters: what `params.yaml` may hold, checked before anything runs.
+
+Each class is one block of `params.yaml`; each field's description says what it does. Unknown keys are refused and
+the nearest known key is named. A notebook receives only the blocks that its stage declares in `dvc.yaml`.
+"""
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from leukstudy import paths
+from leukstudy.models import zoo
+
+
+class BadParams(ValueError):
+    """`params.yaml` cannot be used; the message names the file, the key, what was found and what is expected."""
+
+
+class Block(BaseModel):
+    """A block of `params.yaml` that refuses keys it does not know and names the near miss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_near_miss(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown(str(key), cls.model_fields, "key"))
+        return values
+
+
+def unknown(found: str, known: Any, what: str) -> str:
+    """Say that `found` is not among `known`, with the nearest known name where there is one."""
+    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"unknown {what} '{found}': {hint}known: {', '.join(known)}"
+
+
+class Fractions(Block):
+    """Shares of the images in the three splits; they must add up to 1."""
+
+    train: float = Field(gt=0, lt=1)
+    val: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "Fractions":
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + val + test is {total:g}, expected 1")
+        return self
+
+
+class Acquire(Block):
+    """Stage `acquire`: from a folder of images to the manifest."""
+
+    source: str = Field(description="the entry of the source registry that describes data/")
+    group_by: Literal["auto", "patient", "slide", "block"]
+    block_size: int = Field(ge=1)
+    min_side: int = Field(ge=1)
+    max_groups_per_class: int | None = Field(ge=3)
+    fractions: Fractions
+    folds: int = Field(ge=2)
+    seed: int = Field(ge=0)
+
+
+class Task(Block):
+    """A question put to the images: classes in order, each the union of labels; `positive` for a binary task."""
+
+    question: str
+    classes: dict[str, list[str]]
+    positive: str | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Task":
+        if len(self.classes) < 2:
+            raise ValueError(f"{len(self.classes)} class, expected two or more")
+        labels = [label for group in self.classes.values() for label in group]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"label {twice[0]!r} stands in more than one class")
+        if len(self.classes) == 2 and self.positive not in self.classes:
+            raise ValueError(f"a task of two classes needs `positive`, one of {list(self.classes)}")
+        if len(self.classes) > 2 and self.positive is not None:
+            raise ValueError(
+                f"`positive` is for two classes; this task has {len(self.classes)}: set it to null"
+            )
+        if self.positive is not None and list(self.classes)[1] != self.positive:
+            raise ValueError(f"the positive class must stand second: {list(self.classes)}")
+        return self
+
+
+class Plots(Block):
+    """How figures look; changing it draws figures again and trains nothing."""
+
+    palette: str
+    dpi: int = Field(ge=40, le=400)
+
+
+class Explore(Block):
+    """Stage `explore`: what the images look like before anything is done to them."""
+
+    images_per_class: int = Field(ge=1, le=20)
+    sample: int = Field(ge=10)
+    seed: int = Field(ge=0)
+
+
+class MaskCorner(Block):
+    """A corner painted over with the image's background, in fractions of width and height."""
+
+    corner: Literal["bottom-right", "bottom-left", "top-right", "top-left"]
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+
+class Prepare(Block):
+    """Stage `prepare`: one size, the papers' filters, masks, features."""
+
+    size: int = Field(ge=16, le=1024)
+    mask_corner: MaskCorner | None
+    gaussian_sigma: float = Field(ge=0, le=10)
+    equalise: Literal["none", "global", "clahe"]
+    segmentation: str
+    overlay_images: int = Field(ge=1, le=12)
+
+
+class Augment(Block):
+    """Random changes of training images, drawn anew each epoch."""
+
+    flip: bool
+    rotate: bool
+    brightness: float = Field(ge=0, le=0.5)
+    zoom: float = Field(ge=0, le=0.5)
+
+
+class Experiment(Block):
+    """What every experiment says."""
+
+    task: str
+    model: str
+    baseline: bool
+    seed: int = Field(ge=0)
+
+    @field_validator("model")
+    @classmethod
+    def _in_the_zoo(cls, name: str) -> str:
+        if name not in zoo.ZOO:
+            raise ValueError(unknown(name, zoo.ZOO, "model"))
+        return name
+
+
+class ClassicalSettings(Experiment):
+    """A scikit-learn model on columns of the feature table."""
+
+    features: list[Literal["colour", "corner", "morph", "texture"]] = Field(min_length=1)
+    c: float = Field(gt=0)
+    class_weight: Literal["balanced", "none"]
+    resample: Literal["none", "smote"]
+
+
+class NetworkSettings(Experiment):
+    """A neural network, trained from scratch or as a head on a frozen backbone."""
+
+    mode: Literal["scratch", "frozen"]
+    weights: str
+    scaling: Literal["imagenet", "unit"]
+    image_size: int = Field(ge=16, le=1024)
+    filters: list[int] = Field(min_length=1)
+    head_units: int = Field(ge=0)
+    dropout: float = Field(ge=0, lt=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    early_stopping: int = Field(ge=0)
+    plateau_patience: int = Field(ge=0)
+    plateau_factor: float = Field(gt=0, lt=1)
+    class_weight: Literal["balanced", "none"]
+    resample: Literal["none", "smote"]
+    augment: Augment
+
+    @model_validator(mode="after")
+    def _possible(self) -> "NetworkSettings":
+        if self.mode == "scratch" and self.resample == "smote":
+            raise ValueError(
+                "resample: smote works on embeddings (mode: frozen); pixels of cells cannot be interpolated"
+            )
+        if self.mode == "frozen" and self.weights == "none":
+            raise ValueError(
+                "mode: frozen with weights: none would freeze random numbers; use weights: imagenet or a path"
+            )
+        return self
+
+
+def _kind(value: Any) -> str:
+    name = value.get("model") if isinstance(value, dict) else getattr(value, "model", None)
+    return zoo.ZOO[name].kind if name in zoo.ZOO else "network"
+
+
+AnyExperiment = Annotated[
+    Annotated[ClassicalSettings, Tag("classical")] | Annotated[NetworkSettings, Tag("network")],
+    Discriminator(_kind),
+]
+
+
+class Evaluate(Block):
+    """Stage `evaluate`: estimates on the test split, with intervals."""
+
+    resamples: int = Field(ge=20)
+    confidence: float = Field(gt=0.5, lt=1)
+    seed: int = Field(ge=0)
+
+
+class Interpret(Block):
+    """Stage `interpret`: Grad-CAM."""
+
+    images_per_outcome: int = Field(ge=1, le=12)
+
+
+class Errors(Block):
+    """Stage `errors`: the gallery of what went wrong."""
+
+    gallery: int = Field(ge=1, le=40)
+
+
+class Report(Block):
+    """Stage `report`: the page people read."""
+
+    title: str
+    question: str
+
+
+class Study(Block):
+    """All of `params.yaml`, or the part of it that one stage was given (the rest is None)."""
+
+    acquire: Acquire | None = None
+    tasks: dict[str, Task] | None = None
+    explore: Explore | None = None
+    prepare: Prepare | None = None
+    train: dict[str, AnyExperiment] | None = None
+    evaluate: Evaluate | None = None
+    interpret: Interpret | None = None
+    errors: Errors | None = None
+    report: Report | None = None
+    plots: Plots | None = None
+
+    @classmethod
+    def of(cls, params: dict | None) -> "Study":
+        """Give the study from what papermill handed over, or from `params.yaml` where a notebook runs by hand."""
+        return load() if params is None else parse(params, "the parameters handed to the notebook")
+
+
+# The blocks each stage reads; `dvc.yaml` declares the same (a test compares them). `train` and `tasks` are whole
+# for the stages that compare experiments, and narrowed to one experiment for the stage that trains it.
+READS = {
+    "acquire": ("acquire", "plots"),
+    "explore": ("explore", "plots"),
+    "prepare": ("prepare", "plots"),
+    "train": ("train", "tasks"),
+    "evaluate": ("evaluate", "train", "tasks", "plots"),
+    "interpret": ("interpret", "train", "tasks", "plots"),
+    "errors": ("errors", "train", "tasks", "plots"),
+    "report": ("report", "train", "tasks", "plots"),
+}
+
+
+def fingerprint(block: Block) -> str:
+    """Hash a block's values (16 hex digits); the same values give the same hash, in whatever order they stand."""
+    text = json.dumps(block.model_dump(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load(path: Path | None = None) -> Study:
+    """Read and check a whole `params.yaml`.
+
+    Raises BadParams where the file is missing, is no YAML, misses a block, or holds a key or value that it may not.
+    """
+    path = path or paths.PARAMS
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadParams(f"{path}: no such file. `git checkout params.yaml` brings it back.") from None
+    except YAMLError as error:
+        raise BadParams(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise BadParams(f"{path} holds no blocks. `git checkout params.yaml` brings it back.")
+    missing = [name for name in Study.model_fields if raw.get(name) is None]
+    study = parse(raw, path.name)
+    if missing:
+        raise BadParams(
+            f"{path.name}: block '{missing[0]}' is missing. `git checkout params.yaml` brings it back."
+        )
+    for name, experiment in study.train.items():
+        if experiment.task not in study.tasks:
+            raise BadParams(
+                f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
+            )
+    return study
+
+
+def parse(raw: dict, where: str) -> Study:
+    """Check a mapping of blocks. Raises BadParams that lists every fault as `block.key: what is wrong`."""
+    try:
+        return Study.model_validate(raw)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            # the tags of the two kinds of experiment are pydantic's, not the user's
+            keys = [str(k) for k in fault["loc"] if k not in ("classical", "network")]
+            found = f" (found {fault['input']!r})" if fault["type"] not in ("value_error", "missing") else ""
+            faults.append(
+                f"  {'.'.join(keys) or 'top level'}: {fault['msg'].removeprefix('Value error, ')}{found}"
+            )
+        raise BadParams(f"{where} cannot be used:\n" + "\n".join(faults)) from None
+
+
+def stage_params(study: Study, stage: str, experiment: str | None = None) -> dict:
+    """Give the part of the study that `stage` declares, as plain data that papermill can hand to its notebook.
+
+    Raises BadParams where `train` is asked for an experiment that `params.yaml` does not have.
+    """
+    if stage not in READS:
+        raise BadParams(unknown(stage, READS, "stage"))
+    given = study.model_dump(include=set(READS[stage]))
+    if stage == "train":
+        if experiment not in study.train:
+            raise BadParams(f"params.yaml: {unknown(str(experiment), study.train, 'experiment')}")
+        task = study.train[experiment].task
+        given["train"] = {experiment: given["train"][experiment]}
+        given["tasks"] = {task: given["tasks"][task]}
+    return given

@@ -1,0 +1,87 @@
+"""Presets: overlays in `presets/` that turn the demo's parameters into another study."""
+
+import os
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from leukstudy import params, paths
+
+BASE = "demo"  # the full, commented file that the other presets change; git's params.yaml is the same, byte for byte
+NAMED = ("train", "tasks")  # blocks of named things: a preset removes one by giving it as null
+
+
+def names() -> dict[str, str]:
+    """Give each preset's name and the first line of its leading comment, sorted by name."""
+    found = {}
+    for file in sorted(paths.PRESETS.glob("*.yaml")):
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        found[file.stem] = first.lstrip("# ").strip()
+    return found
+
+
+def text_of(name: str) -> str:
+    """Give the whole `params.yaml` that a preset stands for: the demo's, with the preset's values, comments kept.
+
+    Raises params.BadParams for a preset that does not exist, or whose result is not valid.
+    """
+    if name not in names():
+        raise params.BadParams(params.unknown(name, names(), "preset"))
+    base_file = paths.PRESETS / f"{BASE}.yaml"
+    if name == BASE:
+        return base_file.read_text(encoding="utf-8")
+    yaml = _yaml()
+    base = yaml.load(base_file.read_text(encoding="utf-8"))
+    overlay = yaml.load((paths.PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
+    _lay_over(base, overlay, named=False)
+    stream = StringIO()
+    yaml.dump(base, stream)
+    return stream.getvalue()
+
+
+def write(name: str) -> Path | None:
+    """Write a preset into `params.yaml`; give where the earlier file was kept, or None where nothing would be lost.
+
+    The earlier file is kept in `build/` when it is not itself a preset. Raises params.BadParams as `text_of` does.
+    """
+    text = text_of(name)
+    kept = None
+    if paths.PARAMS.is_file():
+        earlier = paths.PARAMS.read_text(encoding="utf-8")
+        if all(earlier != text_of(known) for known in names()):
+            paths.BUILD.mkdir(exist_ok=True)
+            kept = paths.BUILD / "params-before-preset.yaml"
+            kept.write_text(earlier, encoding="utf-8")
+    part = paths.PARAMS.with_name("params.yaml.part")
+    part.write_text(text, encoding="utf-8")
+    try:
+        params.load(part)
+    except params.BadParams:
+        part.unlink()
+        raise
+    os.replace(part, paths.PARAMS)
+    return kept
+
+
+def _lay_over(base: CommentedMap, overlay: CommentedMap, *, named: bool) -> None:
+    for key, value in overlay.items():
+        if named and value is None:
+            base.pop(key, None)
+        elif isinstance(value, dict) and isinstance(base.get(key), dict) and key != "classes":
+            _lay_over(base[key], value, named=key in NAMED)
+        else:
+            base[key] = value
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    # keep `null` as it stands in the files; ruamel would write an empty value
+    yaml.representer.add_representer(
+        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml

@@ -1,0 +1,140 @@
+"""params.yaml: what is refused, and in which words."""
+
+import copy
+
+import pytest
+from ruamel.yaml import YAML
+
+from leukstudy import params, paths, presets
+
+
+@pytest.fixture
+def raw() -> dict:
+    return YAML(typ="safe").load(paths.PARAMS.read_text(encoding="utf-8"))
+
+
+def test_params_in_git_are_the_demo_preset():
+    assert paths.PARAMS.read_text(encoding="utf-8") == (paths.PRESETS / "demo.yaml").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
+    said: set[tuple[str, str]] = set()
+    block, previous, missing = "", "", []
+    for line in (paths.PRESETS / "demo.yaml").read_text(encoding="utf-8").splitlines():
+        text = line.strip()
+        if text and not text.startswith("#") and ":" in text:
+            key = text.split(":")[0]
+            if not line.startswith(" "):
+                block = key
+            commented = previous.startswith("#")
+            in_classes = key in (
+                "healthy",
+                "leukaemia",
+                "ALL",
+                "AML",
+                "CLL",
+                "CML",
+            )  # labels of the user's own data
+            if not commented and (block, key) not in said and not in_classes:
+                missing.append(f"{block}: {key}")
+            said.add((block, key))
+        previous = text
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("train", "typing-cnn", "learning_rat"), 0.1, "train.typing-cnn: unknown key 'learning_rat': did you mean 'learning_rate'?"),
+        (("acquir",), {}, "unknown key 'acquir': did you mean 'acquire'?"),
+        (("train", "typing-cnn", "model"), "densnet201", "unknown model 'densnet201': did you mean 'densenet201'?"),
+        (("train", "typing-cnn", "learning_rate"), "fast", "train.typing-cnn.learning_rate"),
+        (("train", "typing-cnn", "learning_rate"), -1.0, "greater than 0 (found -1.0)"),
+        (("acquire", "fractions", "test"), 0.5, "acquire.fractions: train + val + test is 1.35, expected 1"),
+        (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
+        (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
+        (("train", "typing-cnn", "resample"), "smote", "smote works on embeddings"),
+        (("train", "detection-efficientnet_lite0", "weights"), "none", "would freeze random numbers"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named_with_its_place(raw, path, value, says):
+    changed = copy.deepcopy(raw)
+    here = changed
+    for key in path[:-1]:
+        here = here[key]
+    here[path[-1]] = value
+    with pytest.raises(params.BadParams) as error:
+        params.parse(changed, "params.yaml")
+    assert says in str(error.value)
+    assert str(error.value).startswith("params.yaml cannot be used")
+
+
+def test_a_missing_block_bad_yaml_and_no_file_say_what_to_do(tmp_path, raw):
+    file = tmp_path / "params.yaml"
+    with pytest.raises(params.BadParams, match="no such file"):
+        params.load(file)
+    file.write_text("a: [1", encoding="utf-8")
+    with pytest.raises(params.BadParams, match="not valid YAML"):
+        params.load(file)
+    del raw["evaluate"]
+    YAML().dump(raw, file)
+    with pytest.raises(params.BadParams, match="block 'evaluate' is missing"):
+        params.load(file)
+
+
+def test_an_experiment_of_an_unknown_task_is_refused(tmp_path, raw):
+    raw["train"]["typing-cnn"]["task"] = "typng"
+    file = tmp_path / "params.yaml"
+    YAML().dump(raw, file)
+    with pytest.raises(params.BadParams, match="unknown task 'typng': did you mean 'typing'"):
+        params.load(file)
+
+
+def test_a_bare_exponent_is_still_a_number(raw):
+    raw["train"]["typing-cnn"]["learning_rate"] = "1e-4"  # what YAML makes of 1e-4
+    assert params.parse(raw, "params.yaml").train["typing-cnn"].learning_rate == 1e-4
+
+
+def test_a_training_stage_gets_its_own_experiment_and_task_only():
+    given = params.stage_params(params.load(), "train", "typing-cnn")
+    assert set(given) == {"train", "tasks"}
+    assert list(given["train"]) == ["typing-cnn"]
+    assert list(given["tasks"]) == ["typing"]
+    with pytest.raises(params.BadParams, match="did you mean 'typing-cnn'"):
+        params.stage_params(params.load(), "train", "typing-cn")
+
+
+@pytest.mark.parametrize("name", sorted(presets.names()))
+def test_every_preset_is_valid_and_keeps_the_comments(name, tmp_path):
+    text = presets.text_of(name)
+    file = tmp_path / "params.yaml"
+    file.write_text(text, encoding="utf-8")
+    params.load(file)
+    assert "# shares of the images in the three splits" in text
+    assert "null" in text or "mask_corner:" in text
+
+
+def test_paper_b_is_what_the_paper_says():
+    study = params.parse(YAML(typ="safe").load(presets.text_of("paper-b")), "paper-b")
+    experiment = study.train["detection-densenet201"]
+    assert (experiment.image_size, experiment.batch_size, experiment.learning_rate) == (224, 32, 0.001)
+    assert (experiment.epochs, experiment.early_stopping, experiment.weights) == (50, 7, "imagenet")
+    assert experiment.plateau_patience > 0
+    assert (experiment.head_units, experiment.dropout) == (512, 0.5)
+    split = study.acquire.fractions
+    assert (split.train, split.val, split.test) == (0.70, 0.15, 0.15)
+
+
+def test_a_preset_keeps_what_it_would_overwrite(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "PARAMS", tmp_path / "params.yaml")
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    assert presets.write("smoke") is None
+    changed = paths.PARAMS.read_text(encoding="utf-8").replace("resamples: 50", "resamples: 51")
+    paths.PARAMS.write_text(changed, encoding="utf-8")
+    kept = presets.write("demo")
+    assert kept.read_text(encoding="utf-8") == changed
+    assert presets.write("smoke") is None
+    with pytest.raises(params.BadParams, match="did you mean 'smoke'"):
+        presets.write("smok")
