@@ -1,0 +1,141 @@
+"""Class folders of images with an optional metadata.csv: the form in which anyone brings their own smears.
+
+    data/
+      healthy/a_001.png        the first folder is the class; deeper folders are allowed
+      ALL/P07/cell_3.jpg
+      metadata.csv             path (relative to data/), patient_id, slide_id; further columns are allowed
+
+Folders whose name begins with `_` or `.` hold something else (the phantom's truth masks) and are passed over.
+"""
+
+import os
+import unicodedata
+from pathlib import Path
+
+import pandas as pd
+
+from leukstudy.data import DataProblem
+from leukstudy.imaging.io import SUFFIXES, is_image_file
+
+METADATA = "metadata.csv"
+COLUMNS = ["path", "label", "patient_id", "slide_id"]
+# What Windows, a shell or a column name of ours would trip over in a class name.
+_UNFIT = set('\\/:*?"<>|')
+
+
+def rows(root: Path) -> pd.DataFrame:
+    """One row an image file under `root`, sorted by path: path, label, patient_id, slide_id (all text).
+
+    `path` is relative to `root`, with forward slashes, as the file system spells it; `label` is the first
+    folder's name in Unicode NFC (macOS spells it decomposed); ids are '' where metadata.csv gives none.
+    Class names keep spaces inside, accents and any script. Refused are names that begin or end in a blank or
+    a dot, that hold control characters or one of \\ / : * ? " < > |, or that differ in case only.
+
+    Raises DataProblem: no such folder, nothing in it, images outside class folders, an unfit name, or a
+    metadata.csv that names unknown files, names one twice, or has no `path` column.
+    """
+    images, _ = listing(root)
+    loose = [path for path in images if "/" not in path]
+    if loose:
+        raise DataProblem(
+            f"{root}: {len(loose)} image(s) lie outside any class folder, e.g. {loose[0]!r}; "
+            "put each into a folder named after its class, e.g. healthy/ or ALL/"
+        )
+    if not images:
+        raise DataProblem(
+            f"{root}: no image found; expected one folder a class holding {', '.join(SUFFIXES)} files. "
+            "`leukstudy data use PATH` points the study at other data"
+        )
+    labels = [unicodedata.normalize("NFC", path.split("/", 1)[0]) for path in images]
+    _check_labels(root, labels)
+    table = pd.DataFrame({"path": images, "label": labels}, dtype="str")
+    metadata = _metadata(root, table["path"])
+    for column in ("patient_id", "slide_id"):
+        table[column] = metadata[column].reindex(table["path"], fill_value="").astype("str").to_numpy()
+    return table[COLUMNS]
+
+
+def listing(root: Path) -> tuple[list[str], list[str]]:
+    """Image files and the other files under `root` (metadata.csv apart), each relative to it and sorted.
+
+    Raises DataProblem where `root` is no folder, or where a name cannot be written into a CSV file.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataProblem(f"{root}: no such folder; expected the data root with one folder of images a class")
+    images, others = [], []
+    for folder, folders, files in os.walk(root, followlinks=True):
+        here = Path(folder).resolve()
+        folders[:] = sorted(
+            name
+            for name in folders
+            # A link to a folder above itself would be walked for ever.
+            if not name.startswith(("_", ".")) and not here.is_relative_to((here / name).resolve())
+        )
+        for name in files:
+            path = (Path(folder) / name).relative_to(root).as_posix()
+            if name.startswith(".") or path == METADATA:
+                continue
+            if is_image_file(name):
+                _check_path(root, path)
+                images.append(path)
+            else:
+                others.append(path)
+    return sorted(images), sorted(others)
+
+
+def _check_path(root: Path, path: str) -> None:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataProblem(f"{root}: the name {path!a} is no valid UTF-8; rename the file or folder") from None
+    if any(unicodedata.category(letter) == "Cc" for letter in path):
+        raise DataProblem(f"{root}: the name {path!r} holds a control character; rename the file or folder")
+
+
+def _check_labels(root: Path, labels: list[str]) -> None:
+    spelling: dict[str, str] = {}
+    for label in sorted(set(labels)):
+        if label != label.strip() or label.strip(".") != label or _UNFIT & set(label):
+            raise DataProblem(
+                f"{root}: the class folder {label!r} begins or ends with a blank or a dot, or holds one of "
+                f"{' '.join(sorted(_UNFIT))}; rename it"
+            )
+        other = spelling.setdefault(label.casefold(), label)
+        if other != label:
+            raise DataProblem(
+                f"{root}: the class folders {other!r} and {label!r} differ in case only; merge or rename one"
+            )
+
+
+def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
+    """The patient and slide of each path, indexed by path; empty where there is no metadata.csv."""
+    file = Path(root) / METADATA
+    columns = ["patient_id", "slide_id"]
+    if not file.is_file():
+        return pd.DataFrame(columns=columns, dtype="str")
+    try:
+        table = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataProblem(f"{file}: cannot be read as a UTF-8 CSV file ({error})") from error
+    table.columns = table.columns.str.strip()
+    if "path" not in table.columns:
+        raise DataProblem(f"{file}: the columns are {list(table.columns)}; a column `path` is needed")
+    # Written on Windows, or by hand: ALL\a.png and ./ALL/a.png both mean ALL/a.png.
+    named = table["path"].str.strip().str.replace("\\", "/").str.removeprefix("./")
+    on_disk = {unicodedata.normalize("NFC", path): path for path in paths}
+    table.index = pd.Index(
+        [on_disk.get(unicodedata.normalize("NFC", name)) for name in named], dtype="object"
+    )
+    unknown = named[table.index.isna()].tolist()
+    if unknown:
+        raise DataProblem(
+            f"{file}: {len(unknown)} row(s) name a path that is no image under {root}, e.g. {unknown[0]!r}; "
+            "paths are relative to the data root, e.g. ALL/a_001.png"
+        )
+    if table.index.has_duplicates:
+        twice = table.index[table.index.duplicated()][0]
+        raise DataProblem(f"{file}: {twice!r} stands in more than one row; keep one row an image")
+    for column in columns:
+        table[column] = table[column].str.strip() if column in table.columns else ""
+    return table[columns]

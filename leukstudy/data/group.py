@@ -1,0 +1,114 @@
+"""Which images belong together: the unit that must never stand on both sides of a split.
+
+The level is the finest that is known: patient, else slide, else a block of consecutive file numbers. It is
+recorded in every row, so that no result can be called patient-level where no patient id exists.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from leukstudy.data import DataProblem
+
+LEVELS = ("patient", "slide", "block")
+
+
+def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int = 40) -> pd.DataFrame:
+    """The table with the columns group_level and group_id; needs path, label, source, patient_id, slide_id.
+
+    `group_by` is a level or `auto`: patient where every image has a patient_id, else slide where every image
+    has a slide_id, else block. Ids are `source:level:id`, so that patient 1 of one source is never taken for
+    patient 1 of another. A block is `block_size` consecutive file numbers of one class, from 1 on.
+
+    Raises DataProblem where the level asked for is not known of every image, or is known of some only.
+    """
+    level = _level(table, group_by)
+    if level == "block":
+        if block_size < 1:
+            raise DataProblem(f"block_size is {block_size}; expected at least 1 file number a block")
+        blocks = pd.Series("", index=table.index, dtype="str")
+        for _, rows in table.groupby("label"):
+            numbers = file_numbers(rows["path"])
+            # Publishers count from 1; a file numbered 0 belongs to the first block too.
+            blocks[rows.index] = ((numbers - 1).clip(lower=0) // block_size).map("{:04d}".format)
+        ids = table["label"] + "/" + blocks
+    else:
+        ids = table[f"{level}_id"]
+    return table.assign(group_level=level, group_id=table["source"] + f":{level}:" + ids)
+
+
+def file_numbers(paths: pd.Series) -> pd.Series:
+    """The number of each file among those of its class, int64.
+
+    It is the last run of digits in the name where every name has one and no two share it; otherwise the
+    place, from 1 on, in natural order (`cell9` before `cell10`).
+    """
+    stems = paths.str.replace(r"^.*/|\.[^./]*$", "", regex=True)
+    digits = stems.str.extract(r"([0-9]+)[^0-9]*$", expand=False)
+    if digits.notna().all() and not digits.str.len().gt(18).any():
+        numbers = digits.astype("int64")
+        if numbers.is_unique:
+            return numbers
+    order = sorted(paths.index, key=lambda row: _natural(paths[row]))
+    return pd.Series(range(1, len(order) + 1), index=order, dtype="int64").reindex(paths.index)
+
+
+def beyond_limit(table: pd.DataFrame, limit: int | None) -> pd.Series:
+    """Whether each row's group lies beyond the first `limit` groups (by natural order) of all its classes."""
+    if limit is None:
+        return pd.Series(False, index=table.index)
+    if limit < 1:
+        raise DataProblem(f"max_groups_per_class is {limit}; expected at least 1, or null for all")
+    chosen: set[str] = set()
+    for _, groups in table.groupby("label")["group_id"]:
+        chosen.update(sorted(groups.unique(), key=_natural)[:limit])
+    return ~table["group_id"].isin(chosen)
+
+
+def check_groups(manifest: pd.DataFrame, *, root: Path, block_size: int) -> None:
+    """Raise DataProblem where a class has fewer than two groups of kept images."""
+    kept = manifest[manifest["excluded"] == ""]
+    for label, rows in manifest.groupby("label"):
+        mine = kept[kept["label"] == label]
+        groups = mine["group_id"].nunique()
+        level = rows["group_level"].iloc[0]
+        if mine.empty:
+            reason = rows["excluded"].iloc[0]
+            raise DataProblem(
+                f"{root}: no usable image in class {label!r}: all {len(rows)} are excluded, "
+                f"{rows['path'].iloc[0]!r} as {reason!r}; replace them or remove the folder"
+            )
+        if groups < 2:
+            way_out = (
+                f"make block_size smaller than {block_size}, or give patients in metadata.csv"
+                if level == "block"
+                else f"add images of another {level}, or remove the class folder"
+            )
+            raise DataProblem(
+                f"{root}: class {label!r} has one {level} only ({mine['group_id'].iloc[0]}, "
+                f"{len(mine)} images), which cannot be in both training and test; {way_out}"
+            )
+
+
+def _level(table: pd.DataFrame, group_by: str) -> str:
+    if group_by not in ("auto", *LEVELS):
+        raise DataProblem(f"group_by is {group_by!r}; expected one of auto, {', '.join(LEVELS)}")
+    for level in ("patient", "slide"):
+        if group_by not in ("auto", level):
+            continue
+        known = table[f"{level}_id"] != ""
+        if known.all():
+            return level
+        if known.any() or group_by == level:
+            raise DataProblem(
+                f"metadata.csv gives a {level}_id for {known.sum()} of {len(table)} images (none for "
+                f"{table.loc[~known, 'path'].iloc[0]!r}); give it for all, or set group_by to another level"
+            )
+    return "block"
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    """A sort key that orders runs of digits by their value."""
+    parts = re.split(r"([0-9]+)", text)
+    return [(1, int(part), part) if part[:1] in "0123456789" and part else (0, 0, part) for part in parts]

@@ -1,0 +1,239 @@
+"""The manifest: one row an image with its identity, label, group, hashes and fate; the spine of the study.
+
+`catalogue` reads every file once and says of each whether it is kept, and if not, why; `group` (a module
+beside this one) says which images belong together; `split.assign` fills in split and fold.
+"""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from leukstudy.data import DataProblem
+from leukstudy.data.group import add_groups, beyond_limit, check_groups
+from leukstudy.data.identify import FACTS, identify
+from leukstudy.data.sources import Source, find_source, source_rows
+
+COLUMNS = {
+    "image_id": "str",
+    "path": "str",
+    "source": "str",
+    "label": "str",
+    "patient_id": "str",
+    "group_id": "str",
+    "group_level": "str",
+    "width": "int64",
+    "height": "int64",
+    "sha256": "str",
+    "phash": "str",
+    "excluded": "str",
+    "split": "str",
+    "fold": "int64",
+}
+"""The manifest's columns and their types, in order."""
+
+SPLITS = ("train", "val", "test")
+# The words that reasons in `excluded` begin with, in the order in which they are decided.
+_REASONS = ("limited", "unreadable", "tiny", "conflict", "duplicate")
+
+
+def catalogue(
+    root: Path,
+    source: str | Source,
+    *,
+    group_by: str = "auto",
+    block_size: int = 40,
+    min_side: int = 32,
+    max_groups_per_class: int | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Index a data root: one row an image file, sorted by image_id, with the columns of `COLUMNS`.
+
+    Each file is decoded once, by `workers` threads (default: one a core); the result does not depend on their
+    number. `excluded` is '' or one reason:
+    - `limited`: its group lies beyond the first `max_groups_per_class` of its class (the file is not read);
+    - `unreadable: ...`: what BadImage said;
+    - `tiny: W x H`: a side below `min_side` pixels;
+    - `conflict: ...`: the same pixels stand under another label, so neither label can be trusted;
+    - `duplicate: ...`: the same pixels as an image that is kept (the first by image_id).
+    `image_id` is the path without its suffix (with it where two files differ in nothing else); `phash` is a
+    64-bit perceptual hash as 16 hex digits; split is '' and fold -1 until `split.assign`.
+
+    Raises DataProblem with a way out: no images, one class only, a class without two groups of sound images,
+    and whatever the source's adapter finds wrong.
+    """
+    source = find_source(source) if isinstance(source, str) else source
+    root = Path(root)
+    table = source_rows(source, root)
+    table["source"] = source.name
+    table["image_id"] = _image_ids(table["path"])
+    table = table.sort_values("image_id", ignore_index=True)
+    labels = sorted(table["label"].unique())
+    if len(labels) < 2:
+        raise DataProblem(
+            f"{root}: one class only ({labels[0]!r}, {len(table)} images); two class folders are needed"
+        )
+    level = source.group_level if group_by == "auto" else group_by
+    table = add_groups(table, group_by=level, block_size=block_size)
+    table["excluded"] = np.where(beyond_limit(table, max_groups_per_class), "limited", "")
+
+    read = table.index[table["excluded"] == ""]
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        facts = list(pool.map(identify, [root / path for path in table.loc[read, "path"]]))
+    inspected = pd.DataFrame(facts, index=read, columns=list(FACTS))
+    table = table.join(inspected)
+    for column in ("width", "height"):
+        table[column] = table[column].fillna(0).astype("int64")
+    for column in ("sha256", "phash", "pixels", "error"):
+        table[column] = table[column].fillna("").astype("str")
+
+    table["excluded"] = _exclude(table, min_side)
+    table["split"], table["fold"] = "", -1
+    table = table[list(COLUMNS)].astype(COLUMNS)
+    check_groups(table, root=root, block_size=block_size)
+    return table
+
+
+def flow(manifest: pd.DataFrame) -> pd.DataFrame:
+    """What became of the files, for the flow figure: columns step, split, label, images, groups.
+
+    Steps `found`, one for each reason of exclusion, `kept` (label and split '' mean all of them), then
+    `kept` by label, by split, and by split and label. `groups` counts groups with at least one such image.
+    Every step stands there, with 0 where nothing happened, except that splits appear once assigned.
+    """
+    reason = manifest["excluded"].str.extract(r"^(\w+)", expand=False).fillna("")
+    kept = manifest[reason == ""]
+    labels = sorted(manifest["label"].unique())
+    splits = [name for name in SPLITS if (kept["split"] == name).any()]
+    parts = [("found", "", "", manifest)]
+    parts += [(name, "", "", manifest[reason == name]) for name in _REASONS]
+    parts += [("kept", "", "", kept)]
+    parts += [("kept", "", label, kept[kept["label"] == label]) for label in labels]
+    for split in splits:
+        rows = kept[kept["split"] == split]
+        parts += [("kept", split, "", rows)]
+        parts += [("kept", split, label, rows[rows["label"] == label]) for label in labels]
+    return pd.DataFrame(
+        [(step, split, label, len(rows), rows["group_id"].nunique()) for step, split, label, rows in parts],
+        columns=["step", "split", "label", "images", "groups"],
+    )
+
+
+def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
+    """Check the manifest and write it as CSV in one step: a killed run leaves the old file or the new one.
+
+    Raises DataProblem where a column, a value or a split is not as it must be.
+    """
+    path = Path(path)
+    checked = _check(manifest, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
+    ) as file:
+        try:
+            checked.to_csv(file, index=False, lineterminator="\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """The manifest that `write_manifest` wrote. Raises DataProblem where it is missing or was altered."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataProblem(f"{path}: no manifest; run the stage `acquire` first (dvc repro acquire)")
+    try:
+        table = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, encoding="utf-8")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataProblem(f"{path}: no readable manifest ({error}); run `dvc repro -f acquire`") from error
+    return _check(table, path)
+
+
+def _image_ids(paths: pd.Series) -> pd.Series:
+    stems = paths.str.replace(r"\.[^./]*$", "", regex=True)
+    ids = stems.where(~stems.duplicated(keep=False), paths)
+    if ids.duplicated().any():
+        twice = ids[ids.duplicated()].iloc[0]
+        raise DataProblem(f"two files share the image_id {twice!r}; rename one of them")
+    return ids
+
+
+def _exclude(table: pd.DataFrame, min_side: int) -> pd.Series:
+    """The reason of each row, '' where the image is kept; the table is sorted by image_id."""
+    excluded = table["excluded"].copy()
+    error = (excluded == "") & (table["error"] != "")
+    excluded[error] = "unreadable: " + table.loc[error, "error"]
+    small = (excluded == "") & (table[["width", "height"]].min(axis=1) < min_side)
+    sizes = table["width"].astype("str") + " x " + table["height"].astype("str")
+    excluded[small] = "tiny: " + sizes[small] + f", less than {min_side} pixels a side"
+    for _, same in table[excluded == ""].groupby("pixels", sort=False):
+        first, rest = same.index[0], same.index[1:]
+        if same["label"].nunique() > 1:
+            for row in same.index:
+                other = same.loc[same["label"] != same.loc[row, "label"], ["image_id", "label"]].iloc[0]
+                excluded[row] = f"conflict: same pixels as {other['image_id']}, labelled {other['label']}"
+        elif len(rest):
+            excluded[rest] = f"duplicate: same pixels as {same.loc[first, 'image_id']}"
+    return excluded
+
+
+def _check(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table in the manifest's types, when it keeps every promise; otherwise DataProblem."""
+    if list(table.columns) != list(COLUMNS):
+        raise DataProblem(f"{path}: the columns are {list(table.columns)}; expected {list(COLUMNS)}")
+    import pandera.pandas as pa  # noqa: PLC0415 - a second to import, and only files need it
+
+    words = pa.Check.isin(["", *SPLITS])
+    checks = {
+        "image_id": [pa.Check.ne("")],
+        "path": [pa.Check.ne("")],
+        "label": [pa.Check.ne("")],
+        "group_id": [pa.Check.ne("")],
+        "group_level": [pa.Check.isin(["patient", "slide", "block"])],
+        "width": [pa.Check.ge(0)],
+        "height": [pa.Check.ge(0)],
+        "sha256": [pa.Check.str_matches(r"^([0-9a-f]{64})?$")],
+        "phash": [pa.Check.str_matches(r"^([0-9a-f]{16})?$")],
+        "split": [words],
+        "fold": [pa.Check.ge(-1)],
+    }
+    schema = pa.DataFrameSchema(
+        {name: pa.Column(None, checks=checks.get(name, [])) for name in COLUMNS},
+        checks=[
+            pa.Check(
+                lambda t: (t["excluded"] == "") | ((t["split"] == "") & (t["fold"] == -1)),
+                name="excluded_unsplit",
+            ),
+            pa.Check(
+                lambda t: t.groupby("group_id")["split"].transform(_count_words) <= 1,
+                name="group_in_one_split",
+            ),
+        ],
+        unique=["image_id"],
+        strict=True,
+        ordered=True,
+    )
+    try:
+        return schema.validate(table.astype(COLUMNS), lazy=True)
+    except (pa.errors.SchemaErrors, ValueError) as error:
+        raise DataProblem(f"{path}: not a manifest of this study: {_first_failure(error)}") from None
+
+
+def _count_words(splits: pd.Series) -> int:
+    return splits[splits != ""].nunique()
+
+
+def _first_failure(error: Exception) -> str:
+    cases = getattr(error, "failure_cases", None)
+    if cases is None:
+        return str(error)
+    case = cases.iloc[0]
+    where = f"column {case['column']!r}" if isinstance(case["column"], str) else "the table"
+    return f"{where} fails {case['check']!r} with {case['failure_case']!r} ({len(cases)} failure(s) in all)"

@@ -1,0 +1,142 @@
+"""All kept images of a manifest to arrays: prepared pixels, masks and features, in parallel, in flat memory."""
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.io import read_image
+from leukstudy.imaging.preprocess import base, finish
+from leukstudy.imaging.segment import METHODS, segment_cells, segment_nuclei
+
+# Images a worker takes at a time, and the fewest that are worth starting processes for (a second each).
+_CHUNK, _WORTH_A_POOL = 32, 200
+
+
+def prepare_all(
+    root: Path,
+    manifest: pd.DataFrame,
+    out: Path,
+    *,
+    size: int,
+    gaussian_sigma: float = 0.0,
+    equalise: str = "none",
+    mask_corner: Mapping[str, Any] | object | None = None,
+    segmentation: str = "stain",
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Prepare every image that is not excluded, in manifest order, into the folder `out`; gives the features.
+
+    Writes images.npy (N, size, size, 3) uint8 RGB, nuclei.npy and cells.npy (N, size, size) bool, and
+    features.csv (image_id and the columns of `FEATURES`, six significant digits). Masks and features are
+    taken after masking the corner and resizing, before smoothing and equalising, which models see; `corner_`
+    features are those of the file. Memory does not grow with N, and the bytes do not depend on `workers`
+    (default: one a core). `out` appears whole or not at all: a killed run leaves a hidden folder beside it.
+
+    Raises BadImage where a file has changed since it was catalogued, ValueError for an unknown method or
+    where no image is kept.
+    """
+    rows = manifest.loc[manifest["excluded"] == "", ["image_id", "path"]]
+    if rows.empty:
+        raise ValueError("the manifest keeps no image; see its column `excluded`")
+    if segmentation not in METHODS:
+        raise ValueError(f"unknown segmentation method {segmentation!r}; known are: {', '.join(METHODS)}")
+    finish(np.zeros((1, 1, 3), np.uint8), gaussian_sigma=gaussian_sigma, equalise=equalise)  # refuses early
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for stale in out.parent.glob(f".{out.name}.partial-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    try:
+        for name, (shape, dtype) in _arrays(len(rows), size).items():
+            np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape).flush()
+        paths = [str(Path(root) / path) for path in rows["path"]]
+        chunks = [(start, paths[start : start + _CHUNK]) for start in range(0, len(paths), _CHUNK)]
+        settings = {"size": size, "gaussian_sigma": gaussian_sigma, "equalise": equalise}
+        settings |= {"mask": _plain(mask_corner), "segmentation": segmentation}
+        work = partial(_prepare_chunk, folder=folder, settings=settings)
+        features = [row for chunk in _each(work, chunks, len(paths), workers) for row in chunk]
+        table = pd.DataFrame(features, columns=list(FEATURES))
+        table.insert(0, "image_id", rows["image_id"].to_numpy())
+        table.to_csv(folder / "features.csv", index=False, float_format="%.6g", lineterminator="\n")
+        folder.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(folder, out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return read_features(out)
+
+
+def read_features(folder: Path) -> pd.DataFrame:
+    """The features.csv of a prepared folder: image_id (text) and one float64 column a feature."""
+    types = dict.fromkeys(FEATURES, "float64") | {"image_id": "str"}
+    return pd.read_csv(Path(folder) / "features.csv", dtype=types, keep_default_na=False)
+
+
+def _arrays(count: int, size: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    return {
+        "images.npy": ((count, size, size, 3), np.uint8),
+        "nuclei.npy": ((count, size, size), np.bool_),
+        "cells.npy": ((count, size, size), np.bool_),
+    }
+
+
+def _plain(mask: Mapping[str, Any] | object | None) -> dict[str, Any] | None:
+    """The corner mask as a plain dict, which any process can be given."""
+    if mask is None:
+        return None
+    keys = ("corner", "width", "height")
+    return {key: mask[key] if isinstance(mask, Mapping) else getattr(mask, key) for key in keys}
+
+
+def _each(work: partial, chunks: list, images: int, workers: int | None) -> list:
+    """`work` of every chunk, in order; in processes where there are enough images."""
+    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    if workers == 1 or images < _WORTH_A_POOL:
+        return [work(chunk) for chunk in chunks]
+    # Spawned, not forked: a notebook's kernel and OpenCV hold threads, and a forked lock stays locked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        return list(pool.map(work, chunks))
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+
+    def end_with_parent() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    # A killed parent never says so, and its workers would wait for work for ever.
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict[str, Any]) -> list[dict]:
+    """Prepare some images into the arrays, from a row on; gives their features."""
+    start, paths = chunk
+    images, nuclei, cells = (np.load(folder / name, mmap_mode="r+") for name in _arrays(1, 1))
+    features = []
+    for row, path in enumerate(paths, start):
+        delivered = read_image(path)
+        rgb = base(delivered, size=settings["size"], mask=settings["mask"])
+        nucleus = segment_nuclei(rgb, settings["segmentation"])
+        cell = segment_cells(rgb, nucleus)
+        images[row] = finish(rgb, gaussian_sigma=settings["gaussian_sigma"], equalise=settings["equalise"])
+        nuclei[row], cells[row] = nucleus, cell
+        features.append(all_features(rgb, nucleus, cell, delivered))
+    for array in (images, nuclei, cells):
+        array.flush()
+    return features

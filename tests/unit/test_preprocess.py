@@ -1,0 +1,99 @@
+"""Preprocessing: sizes, filters, equalisation and the masked corner."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fabricate import blob_cell
+
+from leukstudy.imaging.preprocess import (
+    corner_slice,
+    equalise_luminance,
+    gaussian,
+    mask_corner,
+    prepare,
+    resize,
+)
+
+
+@pytest.fixture
+def rgb():
+    return blob_cell(np.random.default_rng(5), size=60)[0]
+
+
+@pytest.mark.parametrize("shape", [(60, 60), (1, 1), (1, 500), (33, 70)])
+@pytest.mark.parametrize("size", [16, 96])
+def test_resize_any_shape(shape, size):
+    rgb = np.full((*shape, 3), 77, np.uint8)
+    assert np.array_equal(resize(rgb, size), np.full((size, size, 3), 77, np.uint8))
+
+
+def test_shrinking_averages():
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[::2] = 200  # stripes of one pixel: sampling would give stripes or a flat 0 or 200
+    assert np.abs(resize(rgb, 32).astype(int) - 100).max() <= 1
+
+
+def test_gaussian_keeps_the_mean_and_takes_the_noise(rgb):
+    smooth = gaussian(rgb, 1.5)
+    assert abs(smooth.mean() - rgb.mean()) < 1
+    assert (
+        np.abs(np.diff(smooth.astype(int), axis=0)).mean() < np.abs(np.diff(rgb.astype(int), axis=0)).mean()
+    )
+    assert np.array_equal(gaussian(rgb, 0), rgb)
+    with pytest.raises(ValueError, match="gaussian_sigma is -1"):
+        gaussian(rgb, -1)
+
+
+@pytest.mark.parametrize("mode", ["global", "clahe"])
+def test_equalisation_spreads_luminance(rgb, mode):
+    dull = (rgb // 4 + 90).astype(np.uint8)
+    assert equalise_luminance(dull, mode).mean(axis=2).std() > 1.2 * dull.mean(axis=2).std()
+
+
+def test_equalisation_modes(rgb):
+    assert np.array_equal(equalise_luminance(rgb, "none"), rgb)
+    with pytest.raises(ValueError, match="expected one of none, global, clahe"):
+        equalise_luminance(rgb, "histogram")
+
+
+def test_masked_corner_has_the_border_colour(rgb):
+    marked = rgb.copy()
+    part = corner_slice(rgb.shape, "bottom-right", 0.35, 0.15)
+    marked[part] = 0
+    masked = mask_corner(marked, "bottom-right", 0.35, 0.15)
+    corner = masked[part].reshape(-1, 3)
+    assert (corner == corner[0]).all() and corner[0].min() > 150
+    outside = np.ones(rgb.shape[:2], bool)
+    outside[part] = False
+    assert np.array_equal(masked[outside], rgb[outside])
+    # what was burnt in leaves no trace, in the colour of the patch either
+    assert np.array_equal(masked, mask_corner(rgb, "bottom-right", 0.35, 0.15))
+
+
+@pytest.mark.parametrize(
+    ("corner", "pixel"),
+    [("top-left", (0, 0)), ("top-right", (0, 59)), ("bottom-left", (59, 0)), ("bottom-right", (59, 59))],
+)
+def test_corners_are_where_they_are_called(corner, pixel):
+    inside = np.zeros((60, 60), bool)
+    inside[corner_slice((60, 60), corner, 0.35, 0.15)] = True
+    assert inside[pixel] and inside.sum() == 21 * 9
+
+
+def test_masking_everything_and_nonsense(rgb):
+    assert (mask_corner(rgb, "top-left", 1, 1) == mask_corner(rgb, "top-left", 1, 1)[0, 0]).all()
+    with pytest.raises(ValueError, match="expected one of top-left"):
+        mask_corner(rgb, "left", 0.1, 0.1)
+    with pytest.raises(ValueError, match="fractions"):
+        mask_corner(rgb, "top-left", 35, 0.1)
+
+
+def test_prepare_chains_and_takes_settings_in_either_form(rgb):
+    before = rgb.copy()
+    mask = {"corner": "bottom-right", "width": 0.3, "height": 0.2}
+    a = prepare(rgb, size=32, gaussian_sigma=0.8, equalise="clahe", mask_corner=mask)
+    b = prepare(rgb, size=32, gaussian_sigma=0.8, equalise="clahe", mask_corner=SimpleNamespace(**mask))
+    by_hand = equalise_luminance(gaussian(resize(mask_corner(rgb, **mask), 32), 0.8), "clahe")
+    assert a.shape == (32, 32, 3) and np.array_equal(a, b) and np.array_equal(a, by_hand)
+    assert np.array_equal(rgb, before)
