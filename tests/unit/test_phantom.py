@@ -1,0 +1,334 @@
+"""The phantom: same seed same bytes, sane truth, the classes' morphology, and no shortcut to the answer."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import label as components
+from scipy.stats import rankdata
+
+from leukstudy.data.phantom import CELL_TYPES, CLASSES, draw_cell, draw_image, enrol, write_phantom
+from leukstudy.data.phantom.__main__ import main
+from leukstudy.data.phantom.card import data_card
+from leukstudy.data.phantom.morphology import CLONE_MIX, NORMAL_MIX, draw_cell_type
+from leukstudy.data.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED, draw_patient
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "phantom"
+FEW = {"healthy": 2, "CLL": 1}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def rgb(path: Path) -> np.ndarray:
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+
+def truth_of(path: str) -> np.ndarray:
+    return cv2.imread(str(ASSETS / "_truth" / path), cv2.IMREAD_UNCHANGED)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> pd.DataFrame:
+    frame = pd.read_csv(ASSETS / "metadata.csv")
+    frame["label"] = frame["path"].str.split("/").str[0]
+    return frame
+
+
+@pytest.fixture(scope="module")
+def statistics(embedded: pd.DataFrame) -> pd.DataFrame:
+    """Every colour, border, size and file statistic of every embedded picture, and the areas of its truth."""
+    return pd.DataFrame([image_statistics(path) for path in embedded["path"]])
+
+
+def image_statistics(path: str) -> dict[str, float]:
+    picture, truth = rgb(ASSETS / path), truth_of(path)
+    spaces = [picture, cv2.cvtColor(picture, cv2.COLOR_RGB2HSV), cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)]
+    planes = np.stack([*(p for s in spaces for p in cv2.split(s)), cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)])
+    names = [f"{space}_{c}" for space, cs in (("rgb", "RGB"), ("hsv", "HSV"), ("lab", "Lab")) for c in cs]
+    names.append("grey")
+    ordered = np.sort(planes.reshape(10, -1), axis=1)
+    edge = np.ones(truth.shape, bool)
+    edge[4:-4, 4:-4] = False
+    border = planes[:, edge]
+    measures = {
+        "mean": planes.mean(axis=(1, 2)),
+        "std": planes.std(axis=(1, 2), dtype=np.float32),
+        "border mean": border.mean(axis=1),
+        "border std": border.std(axis=1),
+        "background": np.sort(planes[:, truth == 0], axis=1)[:, (truth == 0).sum() // 2],
+        **{f"p{p}": ordered[:, ordered.shape[1] * p // 100] for p in (1, 10, 25, 50, 75, 90, 99)},
+    }
+    row = {f"{n} {m}": float(v) for m, values in measures.items() for n, v in zip(names, values, strict=True)}
+    nucleus, cell = float((truth == 255).sum()), float((truth > 0).sum())
+    return row | {
+        "file size": float((ASSETS / path).stat().st_size),
+        "nucleus area": nucleus,
+        "cell area": cell,
+        "nuclear fraction": nucleus / cell,
+    }
+
+
+def separation(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """max(AUROC, 1 - AUROC) of each column, by ranks."""
+    ranks = rankdata(values, axis=0)
+    n1 = int(positive.sum())
+    area = (ranks[positive].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * (len(positive) - n1))
+    return np.maximum(area, 1 - area)
+
+
+# --- determinism ---------------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
+    for name, seed, workers in (("a", 5, 1), ("b", 5, 2), ("c", 6, 1)):
+        write_phantom(
+            tmp_path / name, seed=seed, patients=FEW, images_per_patient=3, size=48, workers=workers
+        )
+    a, b, c = (files(tmp_path / name) for name in "abc")
+    assert len(a) == 2 * 9 + 2
+    assert a == b
+    assert not {data for path, data in a.items() if path.endswith(".png")} & {
+        data for path, data in c.items() if path.endswith(".png")
+    }
+
+
+def test_a_patient_does_not_depend_on_how_many_others_are_enrolled():
+    few = next(p for p in enrol(3, {"ALL": 1, "CLL": 2}) if p.label == "ALL")
+    many = next(p for p in enrol(3, {"healthy": 9, "ALL": 4, "CML": 2}) if p.seed == few.seed)
+    assert few.clone_fraction == many.clone_fraction and few.effects == many.effects
+    for one, other in zip(draw_patient(few, 2, 48), draw_patient(many, 2, 48), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_embedded_pictures_are_what_the_program_draws(embedded):
+    drawn = {}
+    for patient in enrol(EMBEDDED_SEED, EMBEDDED)[::16]:
+        rows = embedded[embedded["patient_id"] == patient.patient_id]
+        assert set(rows["label"]) == {patient.label}
+        images = draw_patient(patient, EMBEDDED_IMAGES, 96)
+        assert [image[2] for image in images] == rows["slide_id"].tolist()
+        assert [image[3] for image in images] == rows["cell_type"].tolist()
+        for path, (picture, truth, _, _) in zip(rows["path"], images, strict=True):
+            # Not byte for byte: another processor's vector units may round the last grey level otherwise.
+            drawn[path] = np.abs(picture.astype(int) - rgb(ASSETS / path)).mean()
+            assert np.mean(truth != truth_of(path)) < 0.002, path
+    assert len(drawn) == 50 and max(drawn.values()) < 0.5
+
+
+def test_the_card_is_the_programs_and_its_first_line_says_drawings():
+    card = (ASSETS / "README.md").read_text(encoding="utf-8")
+    assert "drawings, not patients' cells" in card.splitlines()[0]
+    assert card == data_card(
+        seed=EMBEDDED_SEED, patients=EMBEDDED, images_per_patient=EMBEDDED_IMAGES, size=96
+    )
+
+
+# --- the embedded set ----------------------------------------------------------------------------------------
+
+
+def test_embedded_set_is_whole(embedded):
+    per_patient = embedded.groupby("patient_id")
+    assert per_patient.ngroups == sum(EMBEDDED.values()) >= 60
+    assert (per_patient.size() == 10).all()
+    assert (per_patient["label"].nunique() == 1).all()
+    assert (per_patient["slide_id"].nunique() == 2).all()
+    assert embedded.groupby("label")["patient_id"].nunique().to_dict() == EMBEDDED
+    found = {p.relative_to(ASSETS).as_posix() for label in CLASSES for p in (ASSETS / label).iterdir()}
+    assert found == set(embedded["path"])
+    assert {p.relative_to(ASSETS / "_truth").as_posix() for p in (ASSETS / "_truth").rglob("*.png")} == found
+    assert sum(p.stat().st_size for p in ASSETS.rglob("*") if p.is_file()) <= 12e6
+
+
+def test_patient_ids_do_not_betray_the_class(embedded):
+    patients = embedded.drop_duplicates("patient_id")
+    number = patients["patient_id"].str[1:].astype(int).to_numpy()[:, None]
+    for label in CLASSES:
+        assert separation(number, (patients["label"] == label).to_numpy())[0] < 0.75
+
+
+def test_truth_is_one_cell_in_the_middle_around_its_nucleus(embedded):
+    for path in embedded["path"]:
+        truth = truth_of(path)
+        assert truth.shape == (96, 96) and truth.dtype == np.uint8
+        assert set(np.unique(truth)) == {0, 128, 255}, path
+        cell, nucleus = truth > 0, truth == 255
+        # Between 7 and 22 um across, at 0.25 um a pixel.
+        assert 28 < 2 * np.sqrt(cell.sum() / np.pi) < 88, path
+        assert 0.2 < nucleus.sum() / cell.sum() < 0.97, path
+        assert np.hypot(*(np.argwhere(cell).mean(axis=0) - 47.5)) < 12, path
+        sizes = np.bincount(components(cell)[0].ravel())[1:]
+        assert sizes.max() > 0.98 * cell.sum(), path
+        # A rim of cytoplasm parts the nucleus from the background, but for a pixel here and there.
+        around = cv2.dilate(nucleus.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        assert (around & ~cell).sum() < 0.02 * nucleus.sum(), path
+
+
+def test_nuclei_are_darker_than_cytoplasm_and_bluer_than_red_cells(embedded):
+    right = []
+    for path in embedded["path"][::8]:
+        picture, truth = rgb(ASSETS / path).astype(float), truth_of(path)
+        nucleus = picture[truth == 255].mean(axis=0)
+        right.append(
+            nucleus[1] < picture[truth == 128].mean(axis=0)[1] < picture[truth == 0].mean(axis=0)[1] + 40
+        )
+        assert nucleus[2] > nucleus[1], path
+    assert np.mean(right) > 0.95
+
+
+def test_the_classes_morphology(embedded, statistics):
+    of = statistics.groupby(embedded["cell_type"])[["nucleus area", "cell area", "nuclear fraction"]].mean()
+    nucleus, cell, fraction = of["nucleus area"], of["cell area"], of["nuclear fraction"]
+    assert nucleus["cll_lymphocyte"] < nucleus["lymphoblast"] < nucleus["myeloblast"]
+    assert cell["lymphocyte"] < cell["neutrophil"] < cell["monocyte"]
+    assert cell["cll_lymphocyte"] < cell["neutrophil"] < cell["promyelocyte"]
+    assert (
+        fraction["neutrophil"] < fraction["myeloblast"] < fraction["lymphoblast"] < fraction["cll_lymphocyte"]
+    )
+
+
+def test_only_clonal_cells_tell_and_not_all_cells_are_clonal(embedded):
+    for label in CLASSES[1:]:
+        kinds = embedded.loc[embedded["label"] == label, "cell_type"]
+        assert 0.03 < 1 - kinds.isin(list(CLONE_MIX[label])).mean() < 0.25
+    assert set(embedded.loc[embedded["label"] == "healthy", "cell_type"]) <= set(NORMAL_MIX)
+
+
+# --- no shortcut ---------------------------------------------------------------------------------------------
+
+
+def test_no_single_statistic_separates_detection(embedded, statistics):
+    leukaemia = (embedded["label"] != "healthy").to_numpy()
+    values = statistics.to_numpy()
+    overall = pd.Series(separation(values, leukaemia), statistics.columns)
+    assert overall.max() < 0.70, overall.nlargest(5)
+
+    # Test splits of about 15% of each class's patients are small: now and then chance alone gives one of a
+    # hundred statistics more than 0.80. It must stay rare.
+    rng = np.random.default_rng(0)
+    patients = embedded.groupby("label")["patient_id"].unique().sort_index()
+    worst = []
+    for _ in range(200):
+        test = np.concatenate([rng.choice(ids, round(0.15 * len(ids)), replace=False) for ids in patients])
+        rows = embedded["patient_id"].isin(test).to_numpy()
+        worst.append(separation(values[rows], leukaemia[rows]).max())
+    assert np.mean(np.array(worst) > 0.80) < 0.06
+    assert np.median(worst) < 0.74
+
+
+def test_stain_light_and_focus_have_the_same_distribution_in_every_class(embedded, statistics):
+    background = statistics[[c for c in statistics if c.endswith("background")]]
+    for label in CLASSES:
+        apart = separation(background.to_numpy(), (embedded["label"] == label).to_numpy())
+        assert apart.max() < 0.68, (label, background.columns[apart.argmax()], apart.max())
+    within = statistics.groupby(embedded["patient_id"])["grey background"].std().mean()
+    assert within > 0.5 * statistics["grey background"].std()
+
+
+# --- drawing -------------------------------------------------------------------------------------------------
+
+
+def test_draw_image_shapes_and_repeatability():
+    patient = enrol(1, {"AML": 1})[0]
+    for size in (64, 96, 97):
+        picture, truth = draw_image("AML", patient, np.random.default_rng(4), size)
+        assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
+        assert truth.shape == (size, size) and truth.dtype == np.uint8
+        again, _ = draw_image("AML", patient, np.random.default_rng(4), size)
+        np.testing.assert_array_equal(picture, again)
+    other, _ = draw_image("AML", patient, np.random.default_rng(5))
+    assert np.abs(other.astype(int) - draw_image("AML", patient, np.random.default_rng(4))[0]).mean() > 5
+
+
+@pytest.mark.parametrize("cell_type", sorted(CELL_TYPES))
+def test_every_cell_type_can_be_drawn(cell_type):
+    patient = enrol(2, {"healthy": 1})[0]
+    mean, sd = CELL_TYPES[cell_type].diameter
+    areas = []
+    for i in range(4):
+        picture, truth = draw_cell(cell_type, patient, np.random.default_rng(i))
+        assert picture.std() > 8
+        areas.append((truth > 0).sum() * 0.25**2)
+    diameter = 2 * np.sqrt(np.mean(areas) / np.pi)
+    assert abs(diameter - mean) < 2 * sd + 0.1 * mean
+
+
+def test_cell_types_follow_the_clone_fraction():
+    rng = np.random.default_rng(0)
+    drawn = [draw_cell_type("ALL", 0.8, rng) for _ in range(2000)]
+    assert abs(drawn.count("lymphoblast") / 2000 - 0.8) < 0.03
+    assert "lymphoblast" not in {draw_cell_type("healthy", 0.8, rng) for _ in range(300)}
+    for mix in (NORMAL_MIX, *CLONE_MIX.values()):
+        assert sum(mix.values()) == pytest.approx(1) and set(mix) <= set(CELL_TYPES)
+
+
+# --- bad input -----------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match="not an empty folder"):
+        write_phantom(out, seed=1, patients=FEW)
+    assert main(["--out", str(out), "--seed", "1"]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+    assert files(tmp_path) == {"out/mine.txt": b"keep"}
+    with pytest.raises(FileExistsError):
+        write_phantom(out / "mine.txt", seed=1, patients=FEW)
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "out").mkdir()
+    frame = write_phantom(tmp_path / "out", seed=1, patients={"CML": 1}, images_per_patient=1, size=32)
+    assert frame["path"].tolist() == ["CML/P001_00.png"]
+    assert frame.columns.tolist() == ["path", "patient_id", "slide_id", "cell_type"]
+    assert set(files(tmp_path / "out")) == {
+        "CML/P001_00.png", "_truth/CML/P001_00.png", "metadata.csv", "README.md"
+    }  # fmt: skip
+
+
+def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    calls = []
+
+    def full(path, image):
+        calls.append(path)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(b"x")
+
+    monkeypatch.setattr("leukstudy.data.phantom.smear._write_png", full)
+    with pytest.raises(OSError, match="No space"):
+        write_phantom(tmp_path / "out", seed=1, patients=FEW, size=32)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patients": {"lupus": 1}}, "lupus"),
+        ({"patients": {}}, "at least one patient"),
+        ({"patients": {"ALL": -1, "CLL": 2}}, "negative"),
+        ({"patients": FEW, "images_per_patient": 0}, "images_per_patient is 0"),
+        ({"patients": FEW, "size": 8}, "size is 8"),
+    ],
+)
+def test_bad_arguments_are_named(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        write_phantom(tmp_path / "out", seed=1, **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_label_and_cell_type_are_named():
+    patient = enrol(1, {"AML": 1})[0]
+    with pytest.raises(ValueError, match="'APL' is unknown"):
+        draw_image("APL", patient, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="'plasma' is unknown"):
+        draw_cell("plasma", patient, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="too small"):
+        draw_cell("monocyte", patient, np.random.default_rng(0), 16)
