@@ -1,0 +1,53 @@
+"""What went wrong on the test split: how often, how surely, and in whose images."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+SURE = 0.9  # probability from which a decision counts as sure
+
+
+def wrong_cases(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Give the misclassified test rows with the column `confidence`, the probability of the class given."""
+    test = predictions[predictions["split"] == "test"]
+    return with_confidence(test[test["y_true"] != test["y_pred"]])
+
+
+def with_confidence(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Add `confidence` (the probability of the predicted class) and a `title` that says truth and prediction."""
+    columns = [name for name in predictions.columns if name.startswith("p_")]
+    given = predictions.assign(confidence=predictions[columns].max(axis=1))
+    said = [
+        f"{row.y_true}\nas {row.y_pred}, {row.confidence:.2f}" if row.y_true != row.y_pred else f"{row.y_true}\n{row.confidence:.2f}"
+        for row in given.itertuples()
+    ]  # fmt: skip
+    return given.assign(title=pd.Series(said, index=given.index, dtype="str"))
+
+
+def surest(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Give at most `most` wrong test rows, the surest first, ties by image_id."""
+    return (
+        wrong_cases(predictions).sort_values(["confidence", "image_id"], ascending=[False, True]).head(most)
+    )
+
+
+def counts(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Count the errors of each experiment: images, errors, sure errors, groups, and groups that hold half of them."""
+    rows = []
+    for name, table in predictions.items():
+        test = table[table["split"] == "test"]
+        wrong = wrong_cases(table)
+        by_group = wrong["group_id"].value_counts()
+        half = int((by_group.cumsum() < len(wrong) / 2).sum() + 1) if len(wrong) else 0
+        rows.append(
+            {
+                "experiment": name,
+                "test images": len(test),
+                "errors": len(wrong),
+                f"errors with p >= {SURE}": int((wrong["confidence"] >= SURE).sum()),
+                "test groups": test["group_id"].nunique(),
+                "groups with errors": len(by_group),
+                "groups that hold half of the errors": half,
+            }
+        )
+    return pd.DataFrame(rows).set_index("experiment")

@@ -1,0 +1,170 @@
+"""Sets the report together: copies what people read into `reports/` and fills the page's template.
+
+Nothing is computed here. What is copied is named by `params.yaml`: leftovers of other experiments stay out.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from leukstudy.data.provenance import data_hash, describe, is_synthetic, sources_of
+from leukstudy.data.sources import SOURCES
+from leukstudy.evaluate.published import published
+from leukstudy.params import READS, NetworkSettings, Study, fingerprint
+from leukstudy.report import tables
+from leukstudy.report.render import render_notebook
+
+TITLES = {
+    "acquire": "Acquire: which images, whose, and which may a model learn from?",
+    "explore": "Explore: what do the images look like?",
+    "prepare": "Prepare: where is the cell, and what can be measured on it?",
+    "train": "Train",
+    "evaluate": "Evaluate: how good, how sure, and how far do shortcuts go?",
+    "interpret": "Interpret: do the networks look at the cell?",
+    "errors": "Errors: what went wrong, and in whose images?",
+    "report": "Report: how this page was set together",
+}
+
+
+def read_records(folder: Path, study: Study) -> list[dict]:
+    """Read the records that `evaluate` wrote, in the order of `params.yaml`."""
+    return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in study.train]
+
+
+def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
+    """Fill `reports/metrics`: a JSON an experiment, the summary, ROC points, learning curves."""
+    _empty(out)
+    shutil.copyfile(evaluate / "summary.json", out / "summary.json")
+    for name in study.train:
+        shutil.copyfile(evaluate / f"{name}.json", out / f"{name}.json")
+        _copy_into(evaluate / "roc" / f"{name}.csv", out / "roc")
+        history = models / name / "history.csv"
+        if history.is_file():
+            _copy_into(history, out / "history", f"{name}.csv")
+
+
+def copy_figures(figures: Path, out: Path) -> list[str]:
+    """Fill `reports/figures` with `<stage>-<figure>.png`; give the names."""
+    _empty(out)
+    names = []
+    for file in sorted(figures.glob("*/*.png")):
+        name = f"{file.parent.name}-{file.name}"
+        shutil.copyfile(file, out / name)
+        names.append(name)
+    return names
+
+
+def notebook_files(study: Study) -> list[tuple[str, str]]:
+    """Give (stem of the executed notebook, title) in the order of the study, the report's own last."""
+    files = []
+    for number, stage in enumerate(READS, start=1):
+        stem = f"{number:02d}_{stage}"
+        if stage == "train":
+            files += [(f"{stem}-{name}", f"{TITLES[stage]}: {name}") for name in study.train]
+        else:
+            files.append((stem, TITLES[stage]))
+    return files
+
+
+def render_notebooks(executed: Path, out: Path, study: Study) -> list[dict]:
+    """Fill `reports/notebooks` with each executed notebook, as .ipynb and as .html; give what the page links to.
+
+    The report's own notebook is not there yet while it runs: the runner adds it when it has ended.
+    """
+    _empty(out)
+    files = notebook_files(study)
+    for stem, _ in files[:-1]:
+        shutil.copyfile(executed / f"{stem}.ipynb", out / f"{stem}.ipynb")
+        render_one(out, stem, files)
+    return [
+        {"title": title, "html": f"notebooks/{stem}.html", "ipynb": f"notebooks/{stem}.ipynb"}
+        for stem, title in files
+    ]
+
+
+def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
+    """Render `<stem>.ipynb` of `reports/notebooks` beside itself, with links to the page and its neighbours."""
+    stems = [name for name, _ in files]
+    place = stems.index(stem)
+    links = [("Report", "../index.html")]
+    if place > 0:
+        links.append(("Previous", f"{stems[place - 1]}.html"))
+    if place < len(stems) - 1:
+        links.append(("Next", f"{stems[place + 1]}.html"))
+    render_notebook(out / f"{stem}.ipynb", out / f"{stem}.html", f"{stem}", links=links)
+
+
+def context(study: Study, manifest: pd.DataFrame, records: Sequence[Mapping], notebooks: list[dict]) -> dict:
+    """Give what the page's template needs (see `render.render_index`)."""
+    kept = manifest[manifest["excluded"] == ""]
+    level = kept["group_level"].iloc[0]
+    names = ", ".join(SOURCES[name].title for name in sources_of(manifest))
+    data = {
+        "Source": names,
+        "Images": f"{len(manifest):,} found, {len(kept):,} kept",
+        "Split level": f"{level} ({kept['group_id'].nunique():,} {level}s)",
+        "Notes": describe(manifest),
+    }
+    flow_caption = (
+        "From the folder to the splits: every image that was found, why some were left out, and how many images and "
+        f"{level}s each class has in each split."
+    )
+    return {
+        "title": study.report.title,
+        "question": study.report.question,
+        "synthetic": is_synthetic(manifest),
+        "data": data,
+        "flow_figure": {"file": "figures/acquire-flow.png", "caption": flow_caption},
+        "tasks": [_task(study, name, records, is_synthetic(manifest)) for name in study.tasks],
+        "notebooks": notebooks,
+        "hashes": {
+            "Data": data_hash(manifest),
+            **{f"Parameters of {name}": fingerprint(experiment) for name, experiment in study.train.items()},
+        },
+    }
+
+
+def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) -> dict:
+    mine = [record for record in records if record["task"] == name]
+    models = [record["experiment"] for record in mine if record["kind"] == "model"]
+    networks = [model for model in models if isinstance(study.train[model], NetworkSettings)]
+    figures = [
+        (f"evaluate-forest-{name}", "AUROC on the test split with its interval, one line an experiment."),
+        (f"evaluate-roc-{name}", "ROC of all experiments on the test split."),
+    ]
+    if networks:
+        figures.append((f"evaluate-history-{name}", "Learning curves: loss and accuracy after each epoch."))
+    figures += [
+        (f"evaluate-confusion-{model}", f"Confusion matrix of {model} on the test split.") for model in models
+    ]
+    figures += [
+        (
+            f"interpret-gradcam-{model}",
+            f"Grad-CAM of {model}: where in the image the evidence for its decision lies.",
+        )
+        for model in networks
+    ]
+    figures += [
+        (f"errors-errors-{model}", f"The errors {model} was surest of, on the test split.")
+        for model in models
+    ]
+    return {
+        "name": name,
+        "question": study.tasks[name].question,
+        "table_html": tables.results_html(mine, published(name), synthetic=synthetic),
+        "figures": [{"file": f"figures/{file}.png", "caption": caption} for file, caption in figures],
+        "note": "",
+    }
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _copy_into(file: Path, folder: Path, name: str | None = None) -> None:
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(file, folder / (name or file.name))

@@ -1,0 +1,222 @@
+"""Figures of the data: the flow of counts, classes, sizes, colours, features."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from leukstudy.report.style import HATCHES, LINES, MARKERS, apply_style, colour, new_axes, save_figure
+
+__all__ = [  # the look is offered here too: a notebook that draws data needs one import
+    "apply_style",
+    "plot_class_balance",
+    "plot_feature_distributions",
+    "plot_flow",
+    "plot_intensity",
+    "plot_sizes",
+    "save_figure",
+]
+
+SPLITS = ("train", "val", "test")
+MAX_SIZES = 12  # more different image sizes than this are drawn as a scatter, not as bars
+
+
+def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = None) -> Axes:
+    """Draw the data flow: found, excluded with reasons, kept, and the three splits where they are assigned.
+
+    `flow` is that of `data.manifest.flow`: columns step, split, label, images, groups. Steps are `found`,
+    one a reason for exclusion (drawn where it holds images) and `kept`, which also comes by split and label.
+    `unit` names the groups (patient, slide, block). Raises ValueError where `found` or `kept` is missing.
+    """
+    flow = flow.fillna({"split": "", "label": ""})
+    totals = flow[(flow["split"] == "") & (flow["label"] == "")].set_index("step")
+    missing = [step for step in ("found", "kept") if step not in totals.index]
+    if missing:
+        raise ValueError(f"the flow lacks the step(s) {missing}; found {list(totals.index)}.")
+    reasons = totals.drop(index=["found", "kept"])["images"]
+    split_rows = flow[(flow["step"] == "kept") & (flow["split"] != "")].set_index(["split", "label"])
+    splits = [name for name in SPLITS if (name, "") in split_rows.index]
+    classes = list(dict.fromkeys(label for _, label in split_rows.index if label))
+    excluded = [f"{reason}: {count:,}" for reason, count in reasons.items() if count]
+    note = "\n".join([f"Excluded: {int(reasons.sum()):,} images", *excluded])
+    # Heights are in lines of text, from the bottom up, so that nothing is cut however many classes there are.
+    splits_high = 4.0 + len(classes) if splits else -2.0
+    kept_high, found_high, note_high = 4.0, 3.0, 2.0 + len(excluded)
+    kept_at = splits_high + 2.0 + kept_high / 2
+    found_at = kept_at + kept_high / 2 + max(2.0, note_high + 0.6) + found_high / 2
+    note_at = (kept_at + kept_high / 2 + found_at - found_high / 2) / 2
+    top = found_at + found_high / 2
+    ax = new_axes(ax, 8.0, 0.21 * (top + 0.4))
+    ax.set(xlim=(0, 1), ylim=(-0.2, top + 0.2))
+    ax.axis("off")
+    _box(ax, 0.31, found_at, 0.40, found_high, f"Found\n{totals.loc['found', 'images']:,} images", "0.95")
+    _box(ax, 0.80, note_at, 0.36, note_high, note, "white")
+    _box(ax, 0.31, kept_at, 0.40, kept_high, "Kept\n" + _counts(totals.loc["kept"], unit), "0.95")
+    _arrow(ax, (0.31, found_at - found_high / 2), (0.31, kept_at + kept_high / 2))
+    _arrow(ax, (0.31, note_at), (0.62, note_at))
+    for index, split in enumerate(splits):
+        x = 0.17 + 0.33 * index
+        counts = split_rows.loc[split]
+        lines = [f"{textwrap.shorten(str(label), 24)}: {counts.loc[label, 'images']:,}" for label in classes]
+        name = {"val": "Validation"}.get(split, split.capitalize())
+        text = "\n".join([name, _counts(counts.loc[""], unit), *lines])
+        _box(ax, x, splits_high / 2, 0.30, splits_high, text, sns.desaturate(colour(index), 0.6), alpha=0.25)
+        _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))
+    return ax
+
+
+def _counts(row: pd.Series, unit: str) -> str:
+    plural = unit if row["groups"] == 1 else f"{unit}s"
+    return f"{int(row['images']):,} images\n{int(row['groups']):,} {plural}"
+
+
+def _box(ax, x, y, width, height, text, face, alpha=1.0) -> None:  # noqa: PLR0917
+    shape = FancyBboxPatch(
+        (x - width / 2, y - height / 2),
+        width,
+        height,
+        boxstyle="round,pad=0,rounding_size=0.012",
+        mutation_aspect=20,
+        facecolor=(face, alpha),
+        edgecolor="0.35",
+    )
+    ax.add_patch(shape)
+    ax.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+
+
+def _arrow(ax, start, end) -> None:
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.35", "shrinkA": 0, "shrinkB": 0})
+
+
+def plot_class_balance(manifest: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = None) -> Axes:
+    """Draw the images of each class, stacked by split, with images and groups written at the bar's end.
+
+    Takes the manifest; excluded images are left out. `unit` names the groups.
+    """
+    kept = manifest[manifest["excluded"].fillna("") == ""]
+    counts = kept.groupby(["label", "split"]).size().unstack(fill_value=0)
+    groups = kept.groupby("label")["group_id"].nunique()
+    ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(counts))
+    left = np.zeros(len(counts))
+    for index, split in enumerate(name for name in SPLITS if name in counts):
+        style = {"color": colour(index), "hatch": HATCHES[index], "edgecolor": "white", "linewidth": 0}
+        ax.barh(counts.index.astype(str), counts[split], left=left, label=split, **style)
+        left += counts[split].to_numpy()
+    for place, (label, total) in enumerate(zip(counts.index, left, strict=True)):
+        plural = unit if groups[label] == 1 else f"{unit}s"
+        ax.text(total, place, f" {int(total):,} ({groups[label]} {plural})", va="center", fontsize=9)
+    ax.set(xlabel="images", xlim=(0, left.max() * 1.3))
+    ax.grid(axis="y", visible=False)
+    ax.invert_yaxis()
+    ax.legend(title="split", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def plot_sizes(manifest: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the image sizes in pixels by class: bars, or width against height where there are many."""
+    sizes = manifest[(manifest["width"] > 0) & (manifest["height"] > 0)]
+    labels = sorted(sizes["label"].unique())
+    distinct = sizes.groupby(["width", "height"]).size().sort_values(ascending=False)
+    if len(distinct) > MAX_SIZES:
+        ax = new_axes(ax, 6.5, 4.5)
+        for index, label in enumerate(labels):
+            own = sizes[sizes["label"] == label]
+            style = {"color": colour(index), "marker": MARKERS[index % len(MARKERS)], "alpha": 0.6, "s": 22}
+            ax.scatter(own["width"], own["height"], label=str(label), linewidths=0, **style)
+        ax.set(xlabel="width (pixels)", ylabel="height (pixels)")
+    else:
+        ax = new_axes(ax, 6.5, max(1.4 + 0.45 * len(distinct), 1.3 + 0.22 * len(labels)))
+        left = np.zeros(len(distinct))
+        names = [f"{width} x {height}" for width, height in distinct.index]
+        for index, label in enumerate(labels):
+            own = sizes[sizes["label"] == label].groupby(["width", "height"]).size()
+            count = own.reindex(distinct.index, fill_value=0).to_numpy()
+            style = {"color": colour(index), "hatch": HATCHES[index % len(HATCHES)], "edgecolor": "white"}
+            ax.barh(names, count, left=left, label=str(label), linewidth=0, **style)
+            left += count
+        ax.set(xlabel="images", ylabel="width x height (pixels)")
+        ax.grid(axis="y", visible=False)
+        ax.invert_yaxis()
+    ax.legend(title="class", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def density(values: np.ndarray, grid: np.ndarray, floor: float = 1.0) -> np.ndarray:
+    """Estimate the density of `values` on `grid` with Gaussian kernels (Silverman 1986).
+
+    The bandwidth is at least `floor`, so that equal values draw a narrow peak instead of failing.
+    """
+    width = max(floor, 1.06 * float(np.std(values)) * len(values) ** -0.2)
+    z = (grid[:, None] - np.asarray(values, dtype=np.float64)[None, :]) / width
+    return np.exp(-(z**2) / 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
+
+
+def plot_intensity(images: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Draw how the images' mean red, green and blue are distributed in each class.
+
+    `images` (N, H, W, 3) uint8 RGB, `labels` (N,). Densities of one value an image, in grey levels 0-255.
+    """
+    means = np.array([image.reshape(-1, 3).mean(axis=0) for image in images])
+    labels = np.asarray(labels)
+    grid = np.linspace(0, 255, 256)
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True, layout="constrained")
+    for channel, (ax, name) in enumerate(zip(axes, ("red", "green", "blue"), strict=True)):
+        for index, label in enumerate(sorted(set(labels.tolist()))):
+            style = {"color": colour(index), "linestyle": LINES[index % len(LINES)]}
+            ax.plot(grid, density(means[labels == label, channel], grid), label=str(label), **style)
+        low, high = means[:, channel].min(), means[:, channel].max()
+        ax.set(
+            title=name, xlabel="mean of the image (grey level)", xlim=(max(0, low - 15), min(255, high + 15))
+        )
+    axes[0].set_ylabel("share of images per grey level")
+    fig.legend(*axes[0].get_legend_handles_labels(), title="class", loc="outside right upper")
+    return fig
+
+
+def plot_feature_distributions(
+    features: pd.DataFrame,
+    labels: Sequence[str],
+    columns: Sequence[str],
+    *,
+    units: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw a box plot a class for each of the feature `columns` (quartiles, median, 1.5 IQR).
+
+    `units` gives a feature's unit for the axis. Raises ValueError for a column the table does not have.
+    """
+    missing = [name for name in columns if name not in features.columns]
+    if missing:
+        raise ValueError(
+            f"no feature(s) {missing}; the table has {[c for c in features.columns if c != 'image_id']}."
+        )
+    labels = np.asarray(labels)
+    classes = sorted(set(labels.tolist()))
+    across = min(3, len(columns))
+    down = -(-len(columns) // across)
+    size = (3.3 * across + 0.3, (1.0 + 0.32 * len(classes)) * down + 0.2)
+    fig, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax, name in zip(axes.flat, columns, strict=False):
+        groups = [features[name].to_numpy()[labels == label] for label in classes]
+        boxes = ax.boxplot(groups, orientation="horizontal", patch_artist=True, widths=0.65, **_BOX)
+        for index, box in enumerate(boxes["boxes"]):
+            box.set(facecolor=colour(index), alpha=0.75)
+        unit = (units or {}).get(name, "")
+        ax.set(xlabel=f"{name} ({unit})" if unit else name)
+        ax.set_yticks(range(1, len(classes) + 1), [str(label) for label in classes])
+        ax.grid(axis="y", visible=False)
+    axes.flat[0].invert_yaxis()
+    for ax in axes.flat[len(columns) :]:
+        ax.axis("off")
+    return fig
+
+
+_BOX = {
+    "medianprops": {"color": "black", "linewidth": 1.6},
+    "flierprops": {"marker": ".", "markersize": 3, "markerfacecolor": "0.4", "markeredgecolor": "none"},
+}

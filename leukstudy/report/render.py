@@ -1,0 +1,189 @@
+"""Pages that open with no network: each notebook as HTML, and the one page of the report.
+
+No page has a script, and nothing is loaded from elsewhere; pages hold no date and no random id, so that the
+same run gives the same bytes.
+"""
+
+import json
+import os
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jinja2
+import nbformat
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
+
+TEMPLATES = Path(__file__).with_name("templates")
+# Without the interactive kinds, which need scripts: a widget falls back to its text.
+DISPLAYED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
+REPRODUCE = ("make study", "# or, once set up:", "dvc repro")
+WIDE = 720  # pixels: figures wider than this get the whole width of the page
+REQUIRED = ("title", "question", "synthetic", "data", "flow_figure", "tasks", "notebooks", "hashes")
+OPTIONAL = {"published_html": "", "reproduce": REPRODUCE}
+_ELSEWHERE = re.compile(r"^\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_IN_STYLE = re.compile(r"""(?:url\(|@import)\s*['"]?\s*((?:[a-z][a-z0-9+.-]*:)?//[^'")\s]*)""", re.IGNORECASE)
+_LOADING = ("src", "srcset", "poster", "data", "background")  # `href` loads in <link> alone
+
+
+class RenderError(ValueError):
+    """A page that cannot be written as promised; the message says what is wrong with it."""
+
+
+class _References(HTMLParser):
+    """Collects what a browser would load from elsewhere, and scripts, which nobody can check."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_style = tag == "style"
+        if tag == "script":
+            self.found.append("<script>")
+        for name, value in attrs:
+            loads = name in _LOADING or (name in ("href", "xlink:href") and tag in ("link", "image", "use"))
+            if loads and _ELSEWHERE.match(value or ""):
+                self.found.append(f"<{tag} {name}={value}>")
+            elif name == "style":
+                self.found += _IN_STYLE.findall(value or "")
+
+    def handle_data(self, data: str) -> None:
+        if self._in_style:
+            self.found += _IN_STYLE.findall(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_style = False
+
+
+def network_references(html: str) -> list[str]:
+    """List what the page would load from the network (images, styles, frames), and its scripts, in order.
+
+    Plain links, which load only when somebody follows them, are not listed.
+    """
+    parser = _References()
+    parser.feed(html)
+    parser.close()
+    return parser.found
+
+
+def render_notebook(
+    ipynb: Path, html: Path, title: str, *, links: Sequence[tuple[str, str]] = (("Report", "index.html"),)
+) -> Path:
+    """Render an executed notebook as one self-contained HTML file: images embedded, code foldable, no script.
+
+    `links` are (name, relative address) pairs for the top and the foot: home, previous, next. Raises
+    RenderError where the notebook cannot be read or would load something from the network.
+    """
+    ipynb = Path(ipynb)
+    notebook = _read_notebook(ipynb)
+    notebook.nbformat_minor = 4  # the last version whose cells have no ids: they are random, and unused here
+    for cell in notebook.cells:
+        cell.pop("id", None)
+    config = Config({"NbConvertBase": {"display_data_priority": list(DISPLAYED)}})
+    exporter = HTMLExporter(
+        config=config,
+        template_file=str(TEMPLATES / "notebook.html.j2"),
+        embed_images=True,
+        mathjax_url="",
+        require_js_url="",
+        exclude_anchor_links=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    navigation = _environment().get_template("navigation.html.j2").render(links=list(links))
+    page = {
+        "title": title,
+        "css": _css(),
+        "code_css": HtmlFormatter(style="default").get_style_defs(".highlight"),
+        "navigation": navigation,
+    }
+    resources = {"page": page, "metadata": {"path": str(ipynb.parent), "name": title}}
+    text, _ = exporter.from_notebook_node(notebook, resources)
+    return _write_page(Path(html), text)
+
+
+def _read_notebook(ipynb: Path) -> nbformat.NotebookNode:
+    advice = "run its stage again"
+    try:
+        raw = json.loads(ipynb.read_text(encoding="utf-8"))
+        if not isinstance(raw, dict) or "nbformat" not in raw:
+            raise RenderError(f"{ipynb} is JSON but no notebook; {advice}.")
+        return nbformat.reads(json.dumps(raw), as_version=4)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, nbformat.ValidationError) as error:
+        raise RenderError(f"{ipynb} cannot be read as a notebook ({error}); {advice}.") from error
+
+
+def render_index(out: Path, context: Mapping) -> Path:
+    """Write the report's page from `context`, whose text is escaped here (class names may hold anything).
+
+    - title, question: text; synthetic: bool, shows the banner.
+    - data: mapping name -> value, listed in its order (images, groups, split level, licence, ...).
+    - flow_figure: {file, caption}; files of figures are relative to the page, e.g. `figures/flow.png`.
+    - tasks: list of {name, question, table_html, figures: [{file, caption}], note}; `table_html` is HTML from
+      `report.tables` and is not escaped again; `note` may be empty.
+    - notebooks: list of {title, html, ipynb}, links relative to the page.
+    - hashes: mapping name -> hash (data, params).
+    - at will, published_html: HTML of other published numbers; reproduce: list of command lines.
+
+    Raises RenderError for missing or unknown keys, a figure that is not there, or a page that needs the
+    network.
+    """
+    out = Path(out)
+    missing = [key for key in REQUIRED if key not in context]
+    unknown = sorted(set(context) - {*REQUIRED, *OPTIONAL})
+    if missing or unknown:
+        raise RenderError(
+            f"context of the report: missing {missing}, unknown {unknown}; expected {list(REQUIRED)} "
+            f"and at will {list(OPTIONAL)}."
+        )
+    page = {**OPTIONAL, **context, "css": _css(), "wide": WIDE}
+    page["flow_figure"] = _sized(context["flow_figure"], out.parent)
+    page["tasks"] = [
+        {**task, "figures": [_sized(item, out.parent) for item in task["figures"]]}
+        for task in context["tasks"]
+    ]
+    template = _environment().get_template("index.html.j2")
+    return _write_page(out, template.render(page))
+
+
+def _sized(item: Mapping, folder: Path) -> dict:
+    """Add a PNG's width and height in pixels, so that a page does not jump while it loads."""
+    path = folder / item["file"]
+    head = path.read_bytes()[:24] if path.is_file() else b""
+    if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 24:
+        raise RenderError(f"figure {item['file']} is no PNG in {folder}; write it before its page.")
+    width, height = struct.unpack(">II", head[16:24])
+    return {**item, "width": width, "height": height}
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+def _css() -> Markup:
+    return Markup((TEMPLATES / "page.css").read_text(encoding="utf-8").strip())
+
+
+def _write_page(path: Path, text: str) -> Path:
+    references = network_references(text)
+    if references:
+        raise RenderError(
+            f"{path.name} would need the network or a script: {references[:5]}; embed it or leave it out."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+    return path

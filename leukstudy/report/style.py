@@ -1,0 +1,51 @@
+"""The look of all figures: style sheet, palette, line styles that can be told apart in grey, saving."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("style.mplstyle")
+# What tells lines, points and bars apart in a grey print, in the order in which colours are used.
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo")
+
+
+def apply_style(palette: str = "colorblind", dpi: int = 110) -> None:
+    """Set the study's look for all figures made from now on.
+
+    `palette` is a seaborn palette name (the default can be told apart by colour-blind readers), `dpi` the
+    resolution of saved figures. Raises ValueError for a palette nobody knows.
+    """
+    try:
+        colours = sns.color_palette(palette)
+    except ValueError as error:
+        raise ValueError(
+            f"plots.palette '{palette}' is not known; take one such as colorblind, deep, muted, Set2."
+        ) from error
+    plt.style.use(["default", STYLE])
+    sns.set_palette(colours)
+    plt.rcParams.update({"figure.dpi": dpi, "savefig.dpi": dpi})
+
+
+def colour(index: int) -> str:
+    """Give the palette's colour for the line, class or model at `index`, round and round."""
+    cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    return cycle[index % len(cycle)]
+
+
+def save_figure(fig: Figure, path: Path) -> Path:
+    """Write a PNG whose bytes depend on the figure alone (no date, no version), and close it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, format="png", metadata={"Software": None})
+    plt.close(fig)
+    return path
+
+
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """Give `ax`, or the axes of a new figure of that size in inches."""
+    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
