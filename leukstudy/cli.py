@@ -93,6 +93,23 @@ def preset(
     )
 
 
+@app.command()
+def results() -> None:
+    """Print the tables of results of `reports/metrics`, one a task, as Markdown; published numbers stand below."""
+    from leukstudy.evaluate.published import published  # noqa: PLC0415 - pandas takes a second to import
+    from leukstudy.report.tables import results_markdown  # noqa: PLC0415
+
+    folder = paths.REPORTS / "metrics"
+    files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
+    if not files:
+        _fail(f"{folder} holds no results. `dvc repro` makes them.")
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    for task in dict.fromkeys(record["task"] for record in records):
+        mine = [record for record in records if record["task"] == task]
+        print(f"### {task}\n")
+        print(results_markdown(mine, published(task), synthetic=any(record["synthetic"] for record in mine)))
+
+
 def _folder_of(path_or_source: str) -> Path:
     folder = Path(path_or_source)
     if folder.is_dir():

@@ -75,6 +75,7 @@ def run(stage: str, experiment: str | None = None) -> int:
             progress_bar=False,
             stdout_file=terminal,
             stderr_file=terminal,
+            extra_arguments=["--log-level=ERROR"],  # without the kernel's warnings about its own transport
         )
     except PapermillExecutionError as error:
         terminal.say(_failure(name, error, partial))
@@ -119,7 +120,7 @@ def sweep(study: params.Study) -> None:
 
 def _finish_report(study: params.Study, executed: Path) -> None:
     """Render the report's own notebook, which could not be read while it ran, and write what the run cost."""
-    from leukstudy.report import compose
+    from leukstudy.report import compose  # noqa: PLC0415 - nbconvert takes a second to import, and one stage needs it
 
     compose.render_one(executed.parent, executed.stem, compose.notebook_files(study))
     experiments = [f"train@{name}" for name in study.train]

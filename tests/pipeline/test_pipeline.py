@@ -1,0 +1,93 @@
+"""dvc.yaml: what it declares is what the notebooks read."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+from ruamel.yaml import YAML
+
+from leukstudy import params, paths, runner
+
+# What only runs, reads parameters, or draws: a change there is no reason to train again (docs/decisions.md).
+PLUMBING = (
+    "leukstudy.params",
+    "leukstudy.paths",
+    "leukstudy.costs",
+    "leukstudy.report",
+    "leukstudy.data.provenance",
+)
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict:
+    raw = YAML(typ="safe").load((paths.ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return {name: stage.get("do", stage) for name, stage in raw.items()}
+
+
+def test_every_stage_has_its_notebook_its_description_and_its_parameters(stages):
+    assert tuple(stages) == runner.STAGES
+    for name, stage in stages.items():
+        assert len(stage["desc"]) > 40
+        assert stage["cmd"].startswith(f"python -m leukstudy.runner {name}")
+        assert f"notebooks/{runner.source_notebook(name).name}" in stage["deps"]
+        declared = tuple(block.split(".")[0] for block in stage["params"])
+        assert declared == params.READS[name]
+
+
+def imported_by(source: str) -> set[str]:
+    """The modules of leukstudy that a piece of Python imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("leukstudy"):
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("leukstudy")}
+    return {name for name in names if file_of(name)}
+
+
+def file_of(module: str) -> Path | None:
+    base = paths.ROOT / module.replace(".", "/")
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def code_behind(notebook: Path) -> set[str]:
+    # Later stages only read the manifest back; what made it is acquire's business, and its file is their dependency.
+    plumbing = PLUMBING if "acquire" in notebook.stem else (*PLUMBING, "leukstudy.data.manifest")
+    book = nbformat.read(notebook, as_version=4)
+    waiting = imported_by("\n".join(cell.source for cell in book.cells if cell.cell_type == "code"))
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module.startswith(plumbing):
+            continue
+        seen.add(module)
+        waiting |= imported_by(file_of(module).read_text(encoding="utf-8"))
+    return seen
+
+
+@pytest.mark.parametrize("stage", [name for name in runner.STAGES if name != "report"])
+def test_a_stage_depends_on_all_code_its_numbers_come_from(stages, stage):
+    declared = [dependency for dependency in stages[stage]["deps"] if dependency.startswith("leukstudy")]
+    for module in code_behind(runner.source_notebook(stage)):
+        file = str(file_of(module).relative_to(paths.ROOT))
+        empty = file.endswith("__init__.py")  # a package's docstring decides nothing
+        assert empty or any(file == d or file.startswith(d + "/") for d in declared), f"{stage} lacks {file}"
+
+
+@pytest.mark.parametrize("stage", ["acquire", "explore", "prepare", "evaluate", "errors", "report"])
+def test_stages_without_a_network_never_import_tensorflow(stage):
+    for module in code_behind(runner.source_notebook(stage)):
+        tree = ast.parse(file_of(module).read_text(encoding="utf-8"))
+        for node in tree.body:
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [getattr(node, "module", "")]
+            )
+            assert not any((name or "").split(".")[0] in ("tensorflow", "keras") for name in names), module
+        assert not module.startswith("leukstudy.models"), module

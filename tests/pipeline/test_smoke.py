@@ -1,0 +1,221 @@
+"""The smoke study, end to end, in a clone of its own: from the embedded smears to the report."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import nbformat
+import pandas as pd
+import pytest
+from conftest import Clone
+
+from leukstudy.params import load
+from leukstudy.report.render import network_references
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_study_ends_with_a_report_that_opens_with_no_network(smoke):
+    pages = [
+        smoke.folder / "reports" / "index.html",
+        *(smoke.folder / "reports" / "notebooks").glob("*.html"),
+    ]
+    study = load(smoke.folder / "params.yaml")
+    assert len(pages) == 1 + 7 + len(study.train)
+    for page in pages:
+        assert network_references(page.read_text(encoding="utf-8")) == []
+    index = pages[0].read_text(encoding="utf-8")
+    assert "SYNTHETIC DATA" in index
+    for name in study.train:
+        assert name in index
+
+
+def test_every_link_and_figure_of_the_page_is_there(smoke):
+    import re
+
+    reports = smoke.folder / "reports"
+    text = (reports / "index.html").read_text(encoding="utf-8")
+    targets = [t for t in re.findall(r'(?:href|src)="([^"#]+)"', text)]
+    assert len(targets) > 20
+    assert [t for t in targets if not (reports / t).is_file()] == []
+
+
+def test_progress_says_which_stage_epochs_and_time(smoke):
+    assert "stage train@typing-cnn" in smoke.output
+    assert "] epoch 1/2 loss" in smoke.output
+    assert smoke.output.count(" done in ") == 7 + len(load(smoke.folder / "params.yaml").train)
+
+
+def test_the_contract_of_the_files(smoke):
+    study = load(smoke.folder / "params.yaml")
+    manifest = pd.read_csv(smoke.folder / "build" / "manifest.csv", keep_default_na=False)
+    assert list(manifest.columns) == [
+        "image_id", "path", "source", "label", "patient_id", "group_id", "group_level", "width", "height",
+        "sha256", "phash", "excluded", "split", "fold",
+    ]  # fmt: skip
+    kept = manifest[manifest["excluded"] == ""]
+    assert (kept.groupby("group_id")["split"].nunique() == 1).all()
+    for name, experiment in study.train.items():
+        table = pd.read_csv(smoke.folder / "build" / "predictions" / f"{name}.csv")
+        classes = list(study.tasks[experiment.task].classes)
+        assert list(table.columns) == [
+            "image_id",
+            "group_id",
+            "split",
+            "y_true",
+            "y_pred",
+            *(f"p_{c}" for c in classes),
+        ]
+        assert len(table) == len(kept)
+        record = json.loads(
+            (smoke.folder / "reports" / "metrics" / f"{name}.json").read_text(encoding="utf-8")
+        )
+        assert record["group_level"] == "patient"
+        assert record["images"] == (kept["split"] == "test").sum()
+        auroc = record["metrics"]["auroc"]
+        assert auroc["low"] <= auroc["value"] <= auroc["high"]
+
+
+def test_a_second_run_does_nothing_and_git_sees_reports_only(smoke):
+    assert "Data and pipelines are up to date" in smoke.run("dvc", "repro").stdout
+    changed = [line[3:] for line in smoke.git("status", "--porcelain").splitlines()]
+    assert all(name.startswith(("reports/", "dvc.lock")) for name in changed), changed
+
+
+def test_a_learning_rate_trains_one_experiment_and_a_colour_trains_none(smoke):
+    file = smoke.folder / "params.yaml"
+    before = file.read_text(encoding="utf-8")
+    try:
+        smoke.run("python", "-c", _SET.format(key="['train']['typing-cnn']['learning_rate']", value="0.002"))
+        assert [s for s in _changed(smoke) if s.startswith(("train", "acquire", "prepare"))] == [
+            "train@typing-cnn"
+        ]
+        file.write_text(before, encoding="utf-8")
+        smoke.run("python", "-c", _SET.format(key="['plots']['palette']", value="'deep'"))
+        changed = _changed(smoke)
+        assert "evaluate" in changed
+        assert not any(stage.startswith("train") for stage in changed)
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+_SET = (
+    "from ruamel.yaml import YAML; y = YAML(); d = y.load(open('params.yaml')); d{key} = {value}; "
+    "y.dump(d, open('params.yaml', 'w'))"
+)
+
+
+def _changed(clone: Clone) -> list[str]:
+    return sorted(json.loads(clone.run("dvc", "status", "--json").stdout))
+
+
+def test_dvc_shows_metrics_plots_and_parameters(smoke):
+    metrics = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
+    values = metrics[""]["data"]["reports/metrics/summary.json"]["data"]
+    assert set(values) == {"data", *load(smoke.folder / "params.yaml").train}
+    assert values["data"] == {
+        "source": "phantom",
+        "synthetic": True,
+        "group_level": "patient",
+        "split": "test",
+    }
+    assert 0 <= values["detection-logistic"]["auroc"] <= 1
+    plots = smoke.run("dvc", "plots", "show", "--json").stdout
+    assert "typing-cnn" in plots
+    assert smoke.run("dvc", "params", "diff").returncode == 0
+
+
+def test_executed_notebooks_hold_nothing_that_changes(smoke):
+    for path in sorted((smoke.folder / "build" / "notebooks").glob("*.ipynb")):
+        book = nbformat.read(path, as_version=4)
+        nbformat.validate(book)
+        text = path.read_text(encoding="utf-8")
+        assert str(smoke.folder) not in text, "a path of this machine"
+        assert "papermill" not in book.metadata
+        for cell in book.cells:
+            assert "papermill" not in cell.metadata
+            assert not any(output.get("name") == "stderr" for output in cell.get("outputs", []))
+        injected = [c for c in book.cells if "injected-parameters" in c.metadata.get("tags", [])]
+        assert len(injected) == 1
+
+
+def test_notebooks_run_again_with_the_same_outputs(smoke):
+    """nbval runs every cell of the executed notebooks anew and compares what it prints and shows."""
+    files = sorted(str(path) for path in (smoke.folder / "build" / "notebooks").glob("*.ipynb"))
+    assert len(files) == 6 + len(load(smoke.folder / "params.yaml").train)
+    smoke.environment["LEUKSTUDY_ROOT"] = str(smoke.folder)
+    done = smoke.run(
+        "python", "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-q",
+        "-p", "no:cacheprovider", f"--nbval-sanitize-with={smoke.folder / 'tests' / 'notebooks' / 'sanitise.cfg'}",
+        "--rootdir", str(smoke.folder / "build"), "-c", os.devnull, *files,
+    )  # fmt: skip
+    assert " passed" in done.stdout
+    assert smoke.run("dvc", "status", "build/manifest.csv", check=False).returncode in (0, 255)
+
+
+def test_the_same_parameters_give_the_same_bytes(smoke):
+    lock = (smoke.folder / "dvc.lock").read_bytes()
+    shutil.rmtree(smoke.folder / "build" / "cache")  # embeddings are made anew too
+    smoke.run("dvc", "repro", "--force")
+    assert (smoke.folder / "dvc.lock").read_bytes() == lock
+
+
+@pytest.fixture
+def broken_off(smoke, tmp_path):
+    """A copy of the smoke clone in which a training was killed half-way."""
+    folder = tmp_path / "leukstudy"
+    shutil.copytree(smoke.folder, folder, symlinks=True)
+    clone = Clone(folder)
+    clone.run("python", "-c", _SET.format(key="['train']['typing-cnn']['epochs']", value="500"))
+    process = subprocess.Popen(
+        ["dvc", "repro", "train@typing-cnn"], cwd=folder, env=clone.environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        for line in process.stdout:
+            if "epoch 2/500" in line or time.monotonic() > deadline:
+                break
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return clone
+
+
+def test_after_a_kill_nothing_half_written_is_taken_for_whole(broken_off):
+    assert not (broken_off.folder / "build" / "predictions" / "typing-cnn.csv").exists()
+    broken_off.git("checkout", "--", "params.yaml")
+    output = broken_off.run("dvc", "repro").stdout
+    assert "Stage 'train@detection-logistic' didn't change, skipping" in output
+    assert (broken_off.folder / "build" / "predictions" / "typing-cnn.csv").is_file()
+    assert "Data and pipelines are up to date" in broken_off.run("dvc", "repro").stdout
+
+
+def test_a_typo_in_the_parameters_ends_the_stage_with_one_message(smoke):
+    file = smoke.folder / "params.yaml"
+    before = file.read_text(encoding="utf-8")
+    try:
+        file.write_text(before.replace("  resamples:", "  resample:"), encoding="utf-8")
+        done = smoke.run("python", "-m", "leukstudy.runner", "evaluate", check=False)
+    finally:
+        file.write_text(before, encoding="utf-8")
+    assert done.returncode == 1
+    assert "evaluate: unknown key 'resample': did you mean 'resamples'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_failing_cell_is_named_with_its_error_and_the_partial_notebook(smoke, tmp_path):
+    folder = tmp_path / "leukstudy"
+    shutil.copytree(smoke.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("cache"))
+    shutil.rmtree(folder / "data")
+    (folder / "data").mkdir()
+    done = Clone(folder).run("python", "-m", "leukstudy.runner", "acquire", check=False)
+    assert done.returncode == 1
+    last = done.stdout.strip().splitlines()[-4:]
+    assert any("DataProblem" in line for line in last), done.stdout
+    partial = folder / "build" / "partial" / "01_acquire.ipynb"
+    assert str(partial) in last[-1]
+    assert nbformat.read(partial, as_version=4).cells
