@@ -34,6 +34,9 @@ test: setup ## Run every test
 lint: setup ## Check style, notebooks and lock file
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+bench: setup ## Print what the heavy parts cost, each beside its alternative (run nothing else meanwhile)
+	@$(BIN)/python benchmarks/bench.py
+
 lock: setup ## Pin the dependencies of pyproject.toml anew in requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra app --extra dev --generate-hashes \

@@ -9,23 +9,28 @@ the same parameters give the same bytes. A failing cell ends the stage with exit
 
 import argparse
 import os
-import pprint
 import resource
 import shutil
 import signal
 import sys
+import textwrap
 import time
 from pathlib import Path
 
-import nbformat
-import papermill
-from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
+# nbformat imports jsonschema, which builds a grammar of URIs as it is imported: 2 s a stage, for a check that no
+# notebook needs and that jsonschema leaves out where this package is missing.
+sys.modules.setdefault("rfc3987_syntax", None)
 
-from leukstudy import costs, params, paths
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
+from nbformat import NotebookNode  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+
+from leukstudy import costs, params, paths  # noqa: E402
 
 STAGES = tuple(params.READS)
+WIDTH = 110  # columns of the cell that shows a stage's parameters
 
 
 def source_notebook(stage: str) -> Path:
@@ -160,8 +165,18 @@ def _joined(outputs: list) -> list:
     return joined
 
 
-def _laid_out(value: object) -> str:
-    return pprint.pformat(value, width=100, sort_dicts=False)
+def _laid_out(value: object, indent: int = 0) -> str:
+    """Write a value as Python: what fits on a line on one line, an outer dict one key a line, inner ones filled."""
+    flat = repr(value)
+    if not isinstance(value, dict) or indent + len(flat) <= WIDTH - 30:
+        return flat
+    inside = " " * (indent + 4)
+    items = [f"{key!r}: {_laid_out(item, indent + 4)}," for key, item in value.items()]
+    if not any("\n" in item for item in items):
+        # textwrap breaks at blanks: those within an item are hidden from it
+        hidden = " ".join(item.replace(" ", "\0") for item in items)
+        items = [line.replace("\0", " ") for line in textwrap.wrap(hidden, WIDTH - indent)]
+    return "{\n" + "\n".join(inside + item for item in items) + "\n" + " " * indent + "}"
 
 
 def _verbatim(path: Path) -> str:

@@ -1,0 +1,94 @@
+"""What the study's heavy parts cost on this machine, each beside its alternative in the same run.
+
+make bench        (about two minutes; run nothing else meanwhile: only ratios of one run mean anything)
+"""
+
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from leukstudy.data.manifest import catalogue
+from leukstudy.data.phantom import write_phantom
+from leukstudy.imaging.batch import prepare_all
+from leukstudy.imaging.segment import METHODS
+
+PATIENTS = {"healthy": 4, "ALL": 4, "AML": 4, "CLL": 4, "CML": 4}
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def row(what: str, images: int, ours: float, other: str, theirs: float) -> None:
+    """Print one comparison as a row of the table."""
+    print(
+        f"| {what} | {images / ours:,.0f} | {other} | {images / theirs:,.0f} | {theirs / ours:.2f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print the table."""
+    cores = os.cpu_count() or 1
+    print(
+        f"{cores} cores\n\n| what | images/s | beside | images/s | ratio |\n| --- | ---: | --- | ---: | ---: |"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        count = sum(PATIENTS.values()) * 10
+        given = {"seed": 1, "patients": PATIENTS}
+        all_cores = timed(lambda: write_phantom(folder / "all", **given, workers=cores))
+        one_core = timed(lambda: write_phantom(folder / "one", **given, workers=1))
+        row(f"draw the phantom, {cores} processes", count, all_cores, "1 process", one_core)
+
+        root = folder / "one"
+        all_cores = timed(lambda: catalogue(root, "phantom"))
+        one_core = timed(lambda: catalogue(root, "phantom", workers=1))
+        row(f"catalogue 96x96 PNG, {cores} threads", count, all_cores, "1 thread", one_core)
+
+        manifest = catalogue(root, "phantom")
+        how = {
+            "size": 96,
+            "gaussian_sigma": 0.0,
+            "equalise": "none",
+            "mask_corner": None,
+            "segmentation": "stain",
+        }
+        all_cores = timed(lambda: prepare_all(root, manifest, folder / "a", **how))
+        one_core = timed(lambda: prepare_all(root, manifest, folder / "b", **how, workers=1))
+        row(f"prepare, segment, measure, {cores} processes", count, all_cores, "1 process", one_core)
+
+        images = np.load(folder / "a" / "images.npy")
+        for method in ("stain", "otsu_green3"):
+            ours = timed(lambda method=method: [METHODS[method](image) for image in images])
+            paper = timed(lambda: [METHODS["otsu_grey"](image) for image in images])
+            row(f"nuclei by {method}, 1 core", count, ours, "otsu_grey (paper A)", paper)
+        embedding(images, folder)
+    print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+def embedding(images: np.ndarray, folder: Path) -> None:
+    """Frozen EfficientNet-Lite0 at 224: ONNX Runtime (what the study uses on a CPU) beside Keras' predict."""
+    from leukstudy.models.embed import embed, resize  # noqa: PLC0415 - TensorFlow is needed from here on
+    from leukstudy.models.network import embedder  # noqa: PLC0415
+
+    how = {"model": "efficientnet_lite0", "weights": "imagenet", "scaling": "imagenet", "image_size": 224}
+    embed(images[:8], **how, cache=folder)  # converts the backbone, once
+    ours = timed(lambda: embed(images, **how, cache=folder))
+    keras_model = embedder(how["model"], weights="imagenet", scaling="imagenet", image_size=224)
+    batch = resize(images, 224).astype(np.float32)
+    keras_model.predict(batch[:32], verbose=0)
+    theirs = timed(lambda: keras_model.predict(batch, batch_size=32, verbose=0))
+    row("embed EfficientNet-Lite0 at 224, ONNX Runtime", len(images), ours, "Keras predict", theirs)
+
+
+if __name__ == "__main__":
+    main()
