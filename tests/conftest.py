@@ -27,10 +27,12 @@ class Clone:
         # `leukstudy` is installed in editable form: the clone's own code must win
         self.environment["PYTHONPATH"] = str(folder)
 
-    def run(self, *command: str, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess:
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 900, **environment: str
+    ) -> subprocess.CompletedProcess:
         """Run a command in the clone and give what it printed (stdout and stderr together)."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, text=True, timeout=timeout, check=False,
+            command, cwd=self.folder, env=self.environment | environment, text=True, timeout=timeout, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if check and done.returncode:

@@ -47,10 +47,10 @@ def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
 
 
 def copy_figures(figures: Path, out: Path) -> list[str]:
-    """Fill `reports/figures` with `<stage>-<figure>.png`; give the names."""
+    """Fill `reports/figures` with `<stage>-<figure>.png` or `.jpg`; give the names."""
     _empty(out)
     names = []
-    for file in sorted(figures.glob("*/*.png")):
+    for file in sorted(file for file in figures.glob("*/*") if file.suffix in (".png", ".jpg")):
         name = f"{file.parent.name}-{file.name}"
         shutil.copyfile(file, out / name)
         names.append(name)
@@ -132,30 +132,33 @@ def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) 
     models = [record["experiment"] for record in mine if record["kind"] == "model"]
     networks = [model for model in models if isinstance(study.train[model], NetworkSettings)]
     figures = [
-        (f"evaluate-forest-{name}", "AUROC on the test split with its interval, one line an experiment."),
-        (f"evaluate-roc-{name}", "ROC of all experiments on the test split."),
+        (f"evaluate-forest-{name}.png", "AUROC on the test split with its interval, one line an experiment."),
+        (f"evaluate-roc-{name}.png", "ROC of all experiments on the test split."),
     ]
     if networks:
-        figures.append((f"evaluate-history-{name}", "Learning curves: loss and accuracy after each epoch."))
+        figures.append(
+            (f"evaluate-history-{name}.png", "Learning curves: loss and accuracy after each epoch.")
+        )
     figures += [
-        (f"evaluate-confusion-{model}", f"Confusion matrix of {model} on the test split.") for model in models
+        (f"evaluate-confusion-{model}.png", f"Confusion matrix of {model} on the test split.")
+        for model in models
     ]
     figures += [
         (
-            f"interpret-gradcam-{model}",
+            f"interpret-gradcam-{model}.jpg",
             f"Grad-CAM of {model}: where in the image the evidence for its decision lies.",
         )
         for model in networks
     ]
     figures += [
-        (f"errors-errors-{model}", f"The errors {model} was surest of, on the test split.")
+        (f"errors-errors-{model}.jpg", f"The errors {model} was surest of, on the test split.")
         for model in models
     ]
     return {
         "name": name,
         "question": study.tasks[name].question,
         "table_html": tables.results_html(mine, published(name), synthetic=synthetic),
-        "figures": [{"file": f"figures/{file}.png", "caption": caption} for file, caption in figures],
+        "figures": [{"file": f"figures/{file}", "caption": caption} for file, caption in figures],
         "note": "",
     }
 

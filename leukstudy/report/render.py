@@ -7,13 +7,13 @@ same run gives the same bytes.
 import json
 import os
 import re
-import struct
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import jinja2
 import nbformat
+import PIL.Image
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
@@ -154,12 +154,14 @@ def render_index(out: Path, context: Mapping) -> Path:
 
 
 def _sized(item: Mapping, folder: Path) -> dict:
-    """Add a PNG's width and height in pixels, so that a page does not jump while it loads."""
-    path = folder / item["file"]
-    head = path.read_bytes()[:24] if path.is_file() else b""
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 24:
-        raise RenderError(f"figure {item['file']} is no PNG in {folder}; write it before its page.")
-    width, height = struct.unpack(">II", head[16:24])
+    """Add a figure's width and height in pixels, so that a page does not jump while it loads."""
+    try:
+        with PIL.Image.open(folder / item["file"]) as picture:
+            width, height = picture.size
+    except OSError:
+        raise RenderError(
+            f"figure {item['file']} is no picture in {folder}; write it before its page."
+        ) from None
     return {**item, "width": width, "height": height}
 
 

@@ -154,14 +154,30 @@ def test_notebooks_run_again_with_the_same_outputs(smoke):
     """nbval runs every cell of the executed notebooks anew and compares what it prints and shows."""
     files = sorted(str(path) for path in (smoke.folder / "build" / "notebooks").glob("*.ipynb"))
     assert len(files) == 6 + len(load(smoke.folder / "params.yaml").train)
-    smoke.environment["LEUKSTUDY_ROOT"] = str(smoke.folder)
     done = smoke.run(
         "python", "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-q",
         "-p", "no:cacheprovider", f"--nbval-sanitize-with={smoke.folder / 'tests' / 'notebooks' / 'sanitise.cfg'}",
         "--rootdir", str(smoke.folder / "build"), "-c", os.devnull, *files,
+        LEUKSTUDY_ROOT=str(smoke.folder),
     )  # fmt: skip
     assert " passed" in done.stdout
     assert smoke.run("dvc", "status", "build/manifest.csv", check=False).returncode in (0, 255)
+
+
+@pytest.mark.parametrize("notebook", ["01_acquire", "07_errors"])
+def test_a_source_notebook_runs_by_hand_from_its_own_folder(smoke, tmp_path, notebook):
+    before = (smoke.folder / "build" / "manifest.csv").read_bytes()
+    smoke.run(
+        "jupyter", "nbconvert", "--execute", "--to", "notebook", "--output-dir", str(tmp_path),
+        f"notebooks/{notebook}.ipynb",
+    )  # fmt: skip
+    book = nbformat.read(tmp_path / f"{notebook}.ipynb", as_version=4)
+    assert any(
+        "SYNTHETIC DATA" in output.get("text", "")
+        for cell in book.cells
+        for output in cell.get("outputs", [])
+    )
+    assert (smoke.folder / "build" / "manifest.csv").read_bytes() == before
 
 
 def test_the_same_parameters_give_the_same_bytes(smoke):

@@ -313,3 +313,15 @@ def test_style_takes_palette_and_resolution_and_refuses_unknown_ones(tmp_path):
     assert style.colour(1) != deep
     with pytest.raises(ValueError, match=r"colourblind.*colorblind"):
         style.apply_style("colourblind")
+
+
+def test_pictures_are_jpegs_whose_bytes_depend_on_the_figure_alone(tmp_path):
+    picture = np.random.default_rng(1).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    files = [
+        style.save_figure(pictures.plot_sheet([picture], ["ALL"]), tmp_path / f"{k}.jpg") for k in range(2)
+    ]
+    first, second = (file.read_bytes() for file in files)
+    assert first == second
+    assert first[:3] == b"\xff\xd8\xff"
+    with pytest.raises(ValueError, match=r"expected it to end in \.png or \.jpg"):
+        style.save_figure(pictures.plot_sheet([picture], ["ALL"]), tmp_path / "sheet.bmp")

@@ -236,7 +236,7 @@ def test_index_refuses_missing_keys_unknown_keys_and_missing_figures(tmp_path, p
             tmp_path / "index.html", context(flow_figure={"file": "figures/none.png", "caption": ""})
         )
     (tmp_path / "figures" / "text.png").write_text("not a picture")
-    with pytest.raises(RenderError, match=r"text\.png is no PNG"):
+    with pytest.raises(RenderError, match=r"text\.png is no picture"):
         render_index(
             tmp_path / "index.html", context(flow_figure={"file": "figures/text.png", "caption": ""})
         )
