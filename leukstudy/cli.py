@@ -1,6 +1,7 @@
 """The `leukstudy` command: the study's data and its presets."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,18 +52,28 @@ def data_use(
     path_or_source: str = typer.Argument(
         help="A folder of class folders of images, or an embedded source (phantom)."
     ),
-    force: bool = typer.Option(
-        False, "--force", help="Replace data/ even where files in it were changed by hand."
-    ),
 ) -> None:
     """Put other data behind the study: import them as data/, for the next `dvc repro`."""
     folder = _or_exit(_folder_of, path_or_source)
     rows = _or_exit(source_rows, SOURCES["folder"], folder)
-    if not force and _data_changed():
+    if _data_changed():
         _fail(
-            "data/ holds files that were added or changed by hand and stand nowhere else. Move them, or add --force."
+            "data/ holds files that were added or changed by hand and stand nowhere else. Move them away first."
         )
-    _dvc("import-url", "--force", _from_root(folder), "data")
+    # DVC imports into an existing folder, not over it; until the import has succeeded the old one is only set aside.
+    aside = paths.BUILD / "data-aside"
+    if paths.DATA.is_dir():
+        paths.BUILD.mkdir(exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        paths.DATA.rename(aside)
+    try:
+        _dvc("import-url", "--force", _from_root(folder), "data")
+    except typer.Exit:
+        if aside.is_dir():
+            shutil.rmtree(paths.DATA, ignore_errors=True)
+            aside.rename(paths.DATA)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
     _dvc("unfreeze", "data.dvc")
     counts = ", ".join(
         f"{label} {count:,}" for label, count in rows["label"].value_counts().sort_index().items()

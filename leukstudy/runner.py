@@ -8,6 +8,7 @@ the same parameters give the same bytes. A failing cell ends the stage with exit
 """
 
 import argparse
+import errno
 import os
 import resource
 import shutil
@@ -30,6 +31,10 @@ from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from leukstudy import costs, params, paths  # noqa: E402
 
 STAGES = tuple(params.READS)
+DISK_FULL = (
+    "The disk is full; nothing of this stage was kept. Free some space (`dvc gc --workspace` drops cached results of "
+    "earlier parameters), then `dvc repro` goes on from here."
+)
 WIDTH = 110  # columns of the cell that shows a stage's parameters
 
 
@@ -192,7 +197,7 @@ def _failure(name: str, error: PapermillExecutionError, partial: Path) -> str:
     source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
     hint = ""
     if "No space left on device" in error.evalue:
-        hint = "\nThe disk is full: free some space (`dvc gc --workspace` drops cached results of earlier parameters)."
+        hint = f"\n{DISK_FULL}"
     return (
         f"{name} failed in cell {error.cell_index}:\n{source}\n"
         f"{error.ename}: {error.evalue}{hint}\nThe notebook up to there: {partial}"
@@ -236,7 +241,12 @@ def main() -> None:
     given = parser.parse_args()
     if (given.stage == "train") != (given.experiment is not None):
         parser.error("--experiment NAME goes with the stage train, and only with it")
-    sys.exit(run(given.stage, given.experiment))
+    try:
+        sys.exit(run(given.stage, given.experiment))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(f"\n{given.stage} failed: {error}\n{DISK_FULL}")
 
 
 if __name__ == "__main__":

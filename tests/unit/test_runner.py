@@ -98,3 +98,15 @@ def test_an_unknown_experiment_ends_with_one_message():
     assert done.returncode == 1
     assert "unknown experiment 'typing-cn': did you mean 'typing-cnn'?" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_full_disk_is_said_in_words(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "build/x")
+
+    monkeypatch.setattr(runner, "run", full)
+    monkeypatch.setattr(sys, "argv", ["runner", "prepare"])
+    with pytest.raises(SystemExit) as end:
+        runner.main()
+    assert "prepare failed" in str(end.value)
+    assert "dvc gc --workspace" in str(end.value)
