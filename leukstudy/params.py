@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    StringConstraints,
     Tag,
     ValidationError,
     field_validator,
@@ -246,14 +247,18 @@ class Report(Block):
     question: str
 
 
+# Names of tasks and experiments become names of files and of DVC stages.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
 class Study(Block):
     """All of `params.yaml`, or the part of it that one stage was given (the rest is None)."""
 
     acquire: Acquire | None = None
-    tasks: dict[str, Task] | None = None
+    tasks: dict[Name, Task] | None = None
     explore: Explore | None = None
     prepare: Prepare | None = None
-    train: dict[str, AnyExperiment] | None = None
+    train: dict[Name, AnyExperiment] | None = None
     evaluate: Evaluate | None = None
     interpret: Interpret | None = None
     errors: Errors | None = None

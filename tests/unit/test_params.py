@@ -53,6 +53,7 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("train", "typing-cnn", "learning_rate"), "fast", "train.typing-cnn.learning_rate"),
         (("train", "typing-cnn", "learning_rate"), -1.0, "greater than 0 (found -1.0)"),
         (("acquire", "fractions", "test"), 0.5, "acquire.fractions: train + val + test is 1.35, expected 1"),
+        (("train", "my model/2"), {}, "train.my model/2.[key]: String should match pattern"),
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
         (("train", "typing-cnn", "resample"), "smote", "smote works on embeddings"),
