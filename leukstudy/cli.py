@@ -68,7 +68,7 @@ def data_use(
         paths.DATA.rename(aside)
     try:
         _dvc("import-url", "--force", _from_root(folder), "data")
-    except typer.Exit:
+    except BaseException:  # Ctrl-C too
         if aside.is_dir():
             shutil.rmtree(paths.DATA, ignore_errors=True)
             aside.rename(paths.DATA)

@@ -15,10 +15,10 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PositiveInt,
     StringConstraints,
     Tag,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from ruamel.yaml import YAML
@@ -41,6 +41,9 @@ class Block(BaseModel):
     @classmethod
     def _name_the_near_miss(cls, values: Any) -> Any:
         if isinstance(values, dict):
+            # the model decides which keys an experiment has, so a wrong model is said before wrong keys
+            if "model" in cls.model_fields and "model" in values and values["model"] not in zoo.ZOO:
+                raise ValueError(unknown(str(values["model"]), zoo.ZOO, "model"))
             for key in values:
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))
@@ -159,13 +162,6 @@ class Experiment(Block):
     baseline: bool
     seed: int = Field(ge=0)
 
-    @field_validator("model")
-    @classmethod
-    def _in_the_zoo(cls, name: str) -> str:
-        if name not in zoo.ZOO:
-            raise ValueError(unknown(name, zoo.ZOO, "model"))
-        return name
-
 
 class ClassicalSettings(Experiment):
     """A scikit-learn model on columns of the feature table."""
@@ -183,7 +179,7 @@ class NetworkSettings(Experiment):
     weights: str
     scaling: Literal["imagenet", "unit"]
     image_size: int = Field(ge=16, le=1024)
-    filters: list[int] = Field(min_length=1)
+    filters: list[PositiveInt] = Field(min_length=1)
     head_units: int = Field(ge=0)
     dropout: float = Field(ge=0, lt=1)
     epochs: int = Field(ge=1)
@@ -201,6 +197,12 @@ class NetworkSettings(Experiment):
         if self.mode == "scratch" and self.resample == "smote":
             raise ValueError(
                 "resample: smote works on embeddings (mode: frozen); pixels of cells cannot be interpolated"
+            )
+        changes = self.augment
+        if self.mode == "frozen" and (changes.flip or changes.rotate or changes.brightness or changes.zoom):
+            raise ValueError(
+                "mode: frozen embeds each image once, unchanged; switch augment off (flip, rotate: false; brightness, "
+                "zoom: 0.0) or use mode: scratch"
             )
         if self.mode == "frozen" and self.weights == "none":
             raise ValueError(
@@ -248,7 +250,7 @@ class Report(Block):
 
 
 # Names of tasks and experiments become names of files and of DVC stages.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
 class Study(Block):
@@ -316,6 +318,11 @@ def load(path: Path | None = None) -> Study:
             raise BadParams(
                 f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
             )
+    idle = set(study.tasks) - {experiment.task for experiment in study.train.values()}
+    if idle:
+        raise BadParams(
+            f"{path.name}: no experiment asks tasks.{min(idle)}. Remove the task, or add an experiment to train."
+        )
     return study
 
 

@@ -22,7 +22,10 @@ def root() -> Path:
     )
 
 
-ROOT = root()
+try:
+    ROOT = root()
+except FileNotFoundError as error:  # one message for whoever calls a command in the wrong folder
+    raise SystemExit(str(error)) from None
 PARAMS = ROOT / "params.yaml"
 PRESETS = ROOT / "presets"
 NOTEBOOKS = ROOT / "notebooks"

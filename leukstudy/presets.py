@@ -2,6 +2,7 @@
 
 import os
 from io import StringIO
+from itertools import count
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -44,15 +45,15 @@ def text_of(name: str) -> str:
 def write(name: str) -> Path | None:
     """Write a preset into `params.yaml`; give where the earlier file was kept, or None where nothing would be lost.
 
-    The earlier file is kept in `build/` when it is not itself a preset. Raises params.BadParams as `text_of` does.
+    The earlier file is kept beside it, as `params.before-preset-<n>.yaml`, when it is not itself a preset. Raises params.BadParams as `text_of` does.
     """
     text = text_of(name)
     kept = None
     if paths.PARAMS.is_file():
         earlier = paths.PARAMS.read_text(encoding="utf-8")
         if all(earlier != text_of(known) for known in names()):
-            paths.BUILD.mkdir(exist_ok=True)
-            kept = paths.BUILD / "params-before-preset.yaml"
+            numbered = (paths.PARAMS.with_name(f"params.before-preset-{n}.yaml") for n in count(1))
+            kept = next(path for path in numbered if not path.exists())
             kept.write_text(earlier, encoding="utf-8")
     part = paths.PARAMS.with_name("params.yaml.part")
     part.write_text(text, encoding="utf-8")

@@ -26,14 +26,15 @@ def bootstrap(
 
     Groups are drawn within strata of equal classes (all groups that hold exactly these classes), so that no
     resample lacks a class. The order of the rows does not matter; the same seed on the same images gives the
-    same resamples for every model. Where no class has two groups there is nothing to resample: (nan, nan).
+    same resamples for every model. A class of a single group cannot be resampled, and an interval without its
+    share would be too sure: (nan, nan).
     Raises `PredictionError` for tables that cannot be scored, ValueError for impossible settings.
     """
     if resamples < 2 or not 0 < confidence < 1:
         raise ValueError(f"resamples {resamples}, confidence {confidence}: expected at least 2, and 0 to 1.")
     check_predictions(predictions, task)
     counts, group_of_row = draw_groups(predictions, resamples=resamples, seed=seed)
-    if max(map(len, _strata(predictions, group_of_row).values())) == 1:
+    if min(map(len, _strata(predictions, group_of_row).values())) == 1:
         names = weighted_scores(predictions, task, np.ones((1, len(predictions))))
         return {name: (float("nan"), float("nan")) for name in names}
     block = max(1, BLOCK_VALUES // len(predictions))

@@ -50,4 +50,4 @@ def counts(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 "groups that hold half of the errors": half,
             }
         )
-    return pd.DataFrame(rows).set_index("experiment")
+    return pd.DataFrame(rows, columns=None if rows else ["experiment"]).set_index("experiment")

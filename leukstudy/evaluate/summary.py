@@ -95,10 +95,12 @@ def _settings(given: Mapping) -> dict:
 def summary(records: Iterable[Mapping]) -> dict[str, dict]:
     """Flatten records for `dvc metrics show`: experiment -> auroc, auroc_low, auroc_high, accuracy, ...
 
-    Bounds that could not be estimated are left out.
+    Bounds that could not be estimated are left out. The entry `data` says what the numbers were measured on.
     """
-    flat: dict[str, dict] = {}
-    for record in sorted(records, key=lambda record: record["experiment"]):
+    records = sorted(records, key=lambda record: record["experiment"])
+    said = ("source", "synthetic", "group_level", "split", "seed", "data_hash")
+    flat: dict[str, dict] = {"data": {key: records[0][key] for key in said}} if records else {}
+    for record in records:
         values = {"images": record["images"], "groups": record["groups"]}
         for metric, estimate in record["metrics"].items():
             values[metric] = estimate["value"]

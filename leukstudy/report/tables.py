@@ -91,7 +91,7 @@ def split_statement(record: Mapping) -> str:
         )
     return (
         text
-        + f" No intervals: every class has a single {level} in this split, so there is nothing to resample."
+        + f" No intervals: a class has a single {level} in this split, and one {level} cannot be resampled."
     )
 
 

@@ -81,9 +81,8 @@ def test_the_contract_of_the_files(smoke):
         assert area == pytest.approx(record["metrics"]["auroc"]["value"], abs=2e-3), (
             "the curve is not that of the test split"
         )
-        if experiment.task == "detection":  # in typing every class has a single test patient, and no interval
-            auroc = record["metrics"]["auroc"]
-            assert 0 <= auroc["low"] <= auroc["value"] <= auroc["high"] <= 1
+        # so few patients that a class has a single one in the test split: no interval can be had, and none is shown
+        assert record["metrics"]["auroc"]["low"] is None
 
 
 def test_a_second_run_does_nothing_and_git_sees_reports_only(smoke):
@@ -125,12 +124,8 @@ def test_dvc_shows_metrics_plots_and_parameters(smoke):
     assert set(values) == set(load(smoke.folder / "params.yaml").train)
     assert 0 <= values["detection-logistic"]["auroc"] <= 1
     summary = json.loads((smoke.folder / "reports" / "metrics" / "summary.json").read_text(encoding="utf-8"))
-    assert summary["data"] == {
-        "source": "phantom",
-        "synthetic": True,
-        "group_level": "patient",
-        "split": "test",
-    }
+    said = {"source": "phantom", "synthetic": True, "group_level": "patient", "split": "test"}
+    assert said.items() <= summary["data"].items()
     plots = smoke.run("dvc", "plots", "show", "--json").stdout
     assert "typing-cnn" in plots
     assert smoke.run("dvc", "params", "diff").returncode == 0
