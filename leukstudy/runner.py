@@ -18,17 +18,13 @@ import textwrap
 import time
 from pathlib import Path
 
-# nbformat imports jsonschema, which builds a grammar of URIs as it is imported: 2 s a stage, for a check that no
-# notebook needs and that jsonschema leaves out where this package is missing.
-sys.modules.setdefault("rfc3987_syntax", None)
+from leukstudy.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
 
-import nbformat  # noqa: E402
-import papermill  # noqa: E402
-from nbclient.exceptions import DeadKernelError  # noqa: E402
-from nbformat import NotebookNode  # noqa: E402
-from papermill.exceptions import PapermillExecutionError  # noqa: E402
-
-from leukstudy import costs, params, paths  # noqa: E402
+from leukstudy import costs, params, paths
 
 STAGES = tuple(params.READS)
 DISK_FULL = (
@@ -85,6 +81,7 @@ def run(stage: str, experiment: str | None = None) -> int:
             progress_bar=False,
             stdout_file=terminal,
             stderr_file=terminal,
+            shutdown_kernel="immediate",  # all is written; a polite farewell takes a kernel with TensorFlow seconds
             extra_arguments=["--log-level=ERROR"],  # without the kernel's warnings about its own transport
         )
     except PapermillExecutionError as error:

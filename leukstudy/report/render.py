@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+from leukstudy.notebooks import nbformat  # isort: skip - before nbconvert, which would import it slowly
 import jinja2
-import nbformat
 import PIL.Image
 from markupsafe import Markup
 from nbconvert import HTMLExporter

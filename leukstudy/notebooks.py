@@ -1,0 +1,13 @@
+"""Reading and writing notebooks: `nbformat`, without a second that it spends on nothing.
+
+nbformat imports jsonschema, which builds a grammar of URIs as it is imported (1 to 2 s of every stage), for a check that
+no notebook needs and that jsonschema leaves out where the package with the grammar is missing: here it is hidden.
+"""
+
+import sys
+
+sys.modules.setdefault("rfc3987_syntax", None)
+
+import nbformat  # noqa: E402
+
+__all__ = ["nbformat"]
