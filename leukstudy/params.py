@@ -7,7 +7,7 @@ the nearest known key is named. A notebook receives only the blocks that its sta
 import difflib
 import hashlib
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -72,17 +72,67 @@ class Fractions(Block):
         return self
 
 
-class Acquire(Block):
-    """Stage `acquire`: from a folder of images to the manifest."""
+# Names of sources, tasks and experiments become names of files, of DVC stages and of groups.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
-    source: str = Field(description="the entry of the source registry that describes data/")
-    group_by: Literal["auto", "patient", "slide", "block"]
-    block_size: int = Field(ge=1)
+
+class SourceUse(Block):
+    """One source of the study: where under data/ it lies, and what the study calls its labels."""
+
+    folder: str
+    labels: dict[str, str] | None
+
+    @model_validator(mode="after")
+    def _inside(self) -> "SourceUse":
+        parts = PurePosixPath(self.folder).parts
+        if PurePosixPath(self.folder).is_absolute() or ".." in parts:
+            raise ValueError(f"folder '{self.folder}' does not lie in data/; name a folder of it, or . for all of it")
+        return self
+
+
+class Data(Block):
+    """Stage `acquire`: what data/ holds, and which of its images are looked at."""
+
+    sources: dict[Name, SourceUse] = Field(min_length=1)
     min_side: int = Field(ge=1)
     max_groups_per_class: int | None = Field(ge=3)
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Data":
+        folders = {name: PurePosixPath(use.folder) for name, use in self.sources.items()}
+        for name, folder in folders.items():
+            for other, outer in folders.items():
+                if name != other and folder.is_relative_to(outer):
+                    raise ValueError(
+                        f"sources.{name}.folder '{folder}' lies in that of {other} ('{outer}'): each image would be read "
+                        "twice; give each source a folder of its own"
+                    )
+        return self
+
+
+class Split(Block):
+    """Stage `acquire`: what may never stand on both sides, and who goes where."""
+
+    scheme: Literal["grouped", "official", "leave_one_source_out"]
+    group_by: Literal["auto", "patient", "slide", "original", "cluster", "block"]
+    block_size: int = Field(ge=1)
+    join_near_duplicates: bool
     fractions: Fractions
     folds: int = Field(ge=2)
+    external: list[Name]
+    held_out: Name | None
     seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Split":
+        if (self.scheme == "leave_one_source_out") != (self.held_out is not None):
+            raise ValueError(
+                "held_out names the source that leave_one_source_out tests on, and is null for the other schemes; found "
+                f"scheme: {self.scheme} with held_out: {self.held_out or 'null'}"
+            )
+        if self.held_out in self.external:
+            raise ValueError(f"'{self.held_out}' cannot be both held_out and external")
+        return self
 
 
 class Task(Block):
@@ -114,7 +164,9 @@ class Task(Block):
 class Plots(Block):
     """How figures look; changing it draws figures again and trains nothing."""
 
-    palette: str
+    palette: Literal[
+        "colorblind", "deep", "muted", "bright", "dark", "pastel", "Set1", "Set2", "Set3", "Dark2", "tab10", "Paired"
+    ]
     dpi: int = Field(ge=40, le=400)
 
 
@@ -141,7 +193,7 @@ class Prepare(Block):
     mask_corner: MaskCorner | None
     gaussian_sigma: float = Field(ge=0, le=10)
     equalise: Literal["none", "global", "clahe"]
-    segmentation: str
+    segmentation: Literal["stain", "otsu_green3", "otsu_grey"]
     overlay_images: int = Field(ge=1, le=12)
 
 
@@ -249,14 +301,12 @@ class Report(Block):
     question: str
 
 
-# Names of tasks and experiments become names of files and of DVC stages.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-
-
 class Study(Block):
     """All of `params.yaml`, or the part of it that one stage was given (the rest is None)."""
 
-    acquire: Acquire | None = None
+    data: Data | None = None
+    split: Split | None = None
+    audit: Audit | None = None
     tasks: dict[Name, Task] | None = None
     explore: Explore | None = None
     prepare: Prepare | None = None
@@ -276,7 +326,7 @@ class Study(Block):
 # The blocks each stage reads; `dvc.yaml` declares the same (a test compares them). `train` and `tasks` are whole
 # for the stages that compare experiments, and narrowed to one experiment for the stage that trains it.
 READS = {
-    "acquire": ("acquire", "plots"),
+    "acquire": ("data", "split", "audit", "plots"),
     "explore": ("explore", "plots"),
     "prepare": ("prepare", "plots"),
     "train": ("train", "tasks"),
@@ -318,6 +368,14 @@ def load(path: Path | None = None) -> Study:
             raise BadParams(
                 f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
             )
+    for where, names in (("external", study.split.external), ("held_out", filter(None, [study.split.held_out]))):
+        for name in names:
+            if name not in study.data.sources:
+                raise BadParams(f"{path.name}: split.{where}: {unknown(name, study.data.sources, 'source')}")
+    if study.split.scheme == "leave_one_source_out" and len(study.data.sources) < 2 + len(study.split.external):
+        raise BadParams(f"{path.name}: split.scheme: leave_one_source_out needs two sources to learn from and test on")
+    if set(study.split.external) == set(study.data.sources):
+        raise BadParams(f"{path.name}: split.external holds every source: none is left to learn from")
     idle = set(study.tasks) - {experiment.task for experiment in study.train.values()}
     if idle:
         raise BadParams(

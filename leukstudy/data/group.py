@@ -1,7 +1,8 @@
 """Which images belong together: the unit that must never stand on both sides of a split.
 
-The level is the finest that is known: patient, else slide, else a block of consecutive file numbers. It is
-recorded in every row, so that no result can be called patient-level where no patient id exists.
+The level is the strongest that a source has: patient, else slide, else the original that copies were made of, else
+a block of consecutive file numbers. It is recorded in every row, so that no result can be called patient-level
+where no patient id exists. Groups that share a near-duplicate image become one (`join_near_duplicates`).
 """
 
 import re
@@ -11,15 +12,19 @@ import pandas as pd
 
 from leukstudy.data import DataProblem
 
-LEVELS = ("patient", "slide", "block")
+LEVELS = ("patient", "slide", "original", "cluster", "block")
+"""What a group can be, the strongest first: how much of what images share is sure to stay on one side."""
+
+_KNOWN = ("patient", "slide", "original")  # levels whose ids a source gives
 
 
 def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int = 40) -> pd.DataFrame:
-    """The table with the columns group_level and group_id; needs path, label, source, patient_id, slide_id.
+    """The table with the columns group_level and group_id.
 
-    `group_by` is a level or `auto`: patient where every image has a patient_id, else slide where every image
-    has a slide_id, else block. Ids are `source:level:id`, so that patient 1 of one source is never taken for
-    patient 1 of another. A block is `block_size` consecutive file numbers of one class, from 1 on.
+    Needs path, label, source, patient_id, slide_id, original_id; all rows of one source. `group_by` is a level or
+    `auto`: the first of patient, slide and original that every image has an id of, else block. Ids are
+    `source:level:id`, so that patient 1 of one source is never taken for patient 1 of another. A block holds the file
+    numbers of one class that agree in `number // block_size`; a cluster is, to begin with, a single image.
 
     Raises DataProblem where the level asked for is not known of every image, or is known of some only.
     """
@@ -29,10 +34,10 @@ def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int =
             raise DataProblem(f"block_size is {block_size}; expected at least 1 file number a block")
         blocks = pd.Series("", index=table.index, dtype="str")
         for _, rows in table.groupby("label"):
-            numbers = file_numbers(rows["path"])
-            # Publishers count from 1; a file numbered 0 belongs to the first block too.
-            blocks[rows.index] = ((numbers - 1).clip(lower=0) // block_size).map("{:04d}".format)
+            blocks[rows.index] = (file_numbers(rows["path"]) // block_size).map("{:04d}".format)
         ids = table["label"] + "/" + blocks
+    elif level == "cluster":
+        ids = table["image_id"]
     else:
         ids = table[f"{level}_id"]
     return table.assign(group_level=level, group_id=table["source"] + f":{level}:" + ids)
@@ -42,7 +47,7 @@ def file_numbers(paths: pd.Series) -> pd.Series:
     """The number of each file among those of its class, int64.
 
     It is the last run of digits in the name where every name has one and no two share it; otherwise the
-    place, from 1 on, in natural order (`cell9` before `cell10`).
+    place, from 0 on, in natural order (`cell9` before `cell10`).
     """
     stems = paths.str.replace(r"^.*/|\.[^./]*$", "", regex=True)
     digits = stems.str.extract(r"([0-9]+)[^0-9]*$", expand=False)
@@ -50,8 +55,30 @@ def file_numbers(paths: pd.Series) -> pd.Series:
         numbers = digits.astype("int64")
         if numbers.is_unique:
             return numbers
-    order = sorted(paths.index, key=lambda row: _natural(paths[row]))
-    return pd.Series(range(1, len(order) + 1), index=order, dtype="int64").reindex(paths.index)
+    order = sorted(paths.index, key=lambda row: natural(paths[row]))
+    return pd.Series(range(len(order)), index=order, dtype="int64").reindex(paths.index)
+
+
+def join_near_duplicates(manifest: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
+    """The manifest in which groups that share a near-duplicate are one, named after the first in natural order.
+
+    `near` holds a pair of image_ids a row in the columns `a` and `b`. Only kept images join groups: an excluded copy
+    takes no part in anything. A first group keeps its name whatever joins it later.
+    """
+    kept = manifest[manifest["excluded"] == ""].set_index("image_id")["group_id"]
+    pairs = near[near["a"].isin(kept.index) & near["b"].isin(kept.index)]
+    leader: dict[str, str] = {}
+
+    def find(group: str) -> str:
+        while leader.get(group, group) != group:
+            group = leader[group]
+        return group
+
+    for a, b in zip(pairs["a"].map(kept), pairs["b"].map(kept), strict=True):
+        first, second = sorted((find(a), find(b)), key=natural)
+        leader[second] = first
+    joined = {group: find(group) for group in leader}
+    return manifest.assign(group_id=manifest["group_id"].replace(joined).astype("str"))
 
 
 def beyond_limit(table: pd.DataFrame, limit: int | None) -> pd.Series:
@@ -62,7 +89,7 @@ def beyond_limit(table: pd.DataFrame, limit: int | None) -> pd.Series:
         raise DataProblem(f"max_groups_per_class is {limit}; expected at least 1, or null for all")
     chosen: set[str] = set()
     for _, groups in table.groupby("label")["group_id"]:
-        chosen.update(sorted(groups.unique(), key=_natural)[:limit])
+        chosen.update(sorted(groups.unique(), key=natural)[:limit])
     return ~table["group_id"].isin(chosen)
 
 
@@ -91,10 +118,22 @@ def check_groups(manifest: pd.DataFrame, *, root: Path, block_size: int) -> None
             )
 
 
+def group_counts(kept: pd.DataFrame) -> pd.DataFrame:
+    """Images by group (in natural order) and label (sorted): int64, index group_id, a column a label."""
+    counts = kept.groupby(["group_id", "label"]).size().unstack(fill_value=0).sort_index(axis=1)
+    return counts.loc[sorted(counts.index, key=natural)]
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A sort key that orders runs of digits by their value: `P9` before `P10`."""
+    parts = re.split(r"([0-9]+)", text)
+    return [(1, int(part), part) if part[:1] in "0123456789" and part else (0, 0, part) for part in parts]
+
+
 def _level(table: pd.DataFrame, group_by: str) -> str:
     if group_by not in ("auto", *LEVELS):
         raise DataProblem(f"group_by is {group_by!r}; expected one of auto, {', '.join(LEVELS)}")
-    for level in ("patient", "slide"):
+    for level in _KNOWN:
         if group_by not in ("auto", level):
             continue
         known = table[f"{level}_id"] != ""
@@ -102,13 +141,7 @@ def _level(table: pd.DataFrame, group_by: str) -> str:
             return level
         if known.any() or group_by == level:
             raise DataProblem(
-                f"metadata.csv gives a {level}_id for {known.sum()} of {len(table)} images (none for "
-                f"{table.loc[~known, 'path'].iloc[0]!r}); give it for all, or set group_by to another level"
+                f"{table['source'].iloc[0]}: a {level}_id is known of {known.sum()} of {len(table)} images (not of "
+                f"{table.loc[~known, 'path'].iloc[0]!r}); give it for all in metadata.csv, or set group_by to another level"
             )
-    return "block"
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """A sort key that orders runs of digits by their value."""
-    parts = re.split(r"([0-9]+)", text)
-    return [(1, int(part), part) if part[:1] in "0123456789" and part else (0, 0, part) for part in parts]
+    return "block" if group_by == "auto" else group_by

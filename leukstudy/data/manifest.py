@@ -6,16 +6,18 @@ beside this one) says which images belong together; `split.assign` fills in spli
 
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.group import add_groups, beyond_limit, check_groups
-from leukstudy.data.identify import FACTS, identify
-from leukstudy.data.sources import Source, find_source, source_rows
+from leukstudy.data.group import LEVELS, add_groups, beyond_limit, check_groups
+from leukstudy.data.identify import MEASURES, identify_all
+from leukstudy.data.sources import Source, check_label_map, find_source, source_rows
+from leukstudy.data.split import EXTERNAL, SPLITS
 
 COLUMNS = {
     "image_id": "str",
@@ -32,17 +34,23 @@ COLUMNS = {
     "excluded": "str",
     "split": "str",
     "fold": "int64",
+    "split_seed": "int64",
+    "split_hash": "str",
 }
-"""The manifest's columns and their types, in order."""
+"""The manifest's columns and their types, in order; the last two say of every row which split it is."""
 
-SPLITS = ("train", "val", "test")
+WORKING = ("original_id", "official_split", *MEASURES)
+"""Further columns of a catalogue, which splitting and the audit read; they are not written into the manifest."""
+
 # The words that reasons in `excluded` begin with, in the order in which they are decided.
-_REASONS = ("limited", "unreadable", "tiny", "conflict", "duplicate")
+_REASONS = ("unmapped", "known", "limited", "unreadable", "tiny", "conflict", "duplicate")
+_IDS = ("patient_id", "slide_id", "original_id", "official_split")
+DRAWN = "phantom.json"  # stands in every folder that the phantom wrote
 
 
 def catalogue(
     root: Path,
-    source: str | Source,
+    sources: str | Source | Mapping[str, Any],
     *,
     group_by: str = "auto",
     block_size: int = 40,
@@ -50,51 +58,88 @@ def catalogue(
     max_groups_per_class: int | None = None,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Index a data root: one row an image file, sorted by image_id, with the columns of `COLUMNS`.
+    """Index a data root: one row an image file, sorted by image_id, with the columns of `COLUMNS` and `WORKING`.
 
-    Each file is decoded once, by `workers` threads (default: one a core); the result does not depend on their
-    number. `excluded` is '' or one reason:
+    `sources` is one source, which then holds all of `root`, or maps the names of several to objects with `folder`
+    (below `root`) and `labels` ({theirs: ours}, or None to keep their names), as `params.Data.sources` does. Each file
+    is decoded once, by `workers` processes (default: one a core); the result does not depend on their number.
+    `excluded` is '' or one reason:
+    - `unmapped: ...`: the label map of its source does not name its label;
+    - `known: ...`: the registry of sources lists it as defective;
     - `limited`: its group lies beyond the first `max_groups_per_class` of its class (the file is not read);
     - `unreadable: ...`: what BadImage said;
     - `tiny: W x H`: a side below `min_side` pixels;
     - `conflict: ...`: the same pixels stand under another label, so neither label can be trusted;
     - `duplicate: ...`: the same pixels as an image that is kept (the first by image_id).
     `image_id` is the path without its suffix (with it where two files differ in nothing else); `phash` is a
-    64-bit perceptual hash as 16 hex digits; split is '' and fold -1 until `split.assign`.
+    64-bit perceptual hash as 16 hex digits; split is '', fold and split_seed -1 until `split.assign`.
 
-    Raises DataProblem with a way out: no images, one class only, a class without two groups of sound images,
-    and whatever the source's adapter finds wrong.
+    Raises DataProblem with a way out: no images, one class only, a class without two groups of sound images, drawings
+    under the name of a source that is none or the reverse, and whatever a source's adapter finds wrong.
     """
-    source = find_source(source) if isinstance(source, str) else source
     root = Path(root)
-    table = source_rows(source, root)
-    table["source"] = source.name
+    table = pd.concat([_of_source(root, *use, group_by, block_size) for use in _uses(sources)], ignore_index=True)
     table["image_id"] = _image_ids(table["path"])
     table = table.sort_values("image_id", ignore_index=True)
-    labels = sorted(table["label"].unique())
+    labels = sorted(table.loc[table["excluded"] == "", "label"].unique())
     if len(labels) < 2:
-        raise DataProblem(
-            f"{root}: one class only ({labels[0]!r}, {len(table)} images); two class folders are needed"
-        )
-    level = source.group_level if group_by == "auto" else group_by
-    table = add_groups(table, group_by=level, block_size=block_size)
-    table["excluded"] = np.where(beyond_limit(table, max_groups_per_class), "limited", "")
+        found = f"one class only ({labels[0]!r})" if labels else "no class"
+        raise DataProblem(f"{root}: {found} among {len(table)} images; two class folders are needed")
+    waiting = table["excluded"] == ""
+    beyond = beyond_limit(table[waiting], max_groups_per_class)
+    table.loc[beyond.index[beyond], "excluded"] = "limited"
 
     read = table.index[table["excluded"] == ""]
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        facts = list(pool.map(identify, [root / path for path in table.loc[read, "path"]]))
-    inspected = pd.DataFrame(facts, index=read, columns=list(FACTS))
-    table = table.join(inspected)
-    for column in ("width", "height"):
-        table[column] = table[column].fillna(0).astype("int64")
-    for column in ("sha256", "phash", "pixels", "error"):
-        table[column] = table[column].fillna("").astype("str")
-
+    facts = identify_all([root / path for path in table.loc[read, "path"]], workers=workers)
+    table = table.join(facts.set_index(read))
+    table = table.fillna(dict.fromkeys(facts.select_dtypes("str").columns, "") | {"width": 0, "height": 0})
     table["excluded"] = _exclude(table, min_side)
-    table["split"], table["fold"] = "", -1
-    table = table[list(COLUMNS)].astype(COLUMNS)
+    table = table.assign(split="", fold=-1, split_seed=-1, split_hash="")
+    table = table[[*COLUMNS, *WORKING]].astype(COLUMNS)
     check_groups(table, root=root, block_size=block_size)
     return table
+
+
+def _uses(sources: str | Source | Mapping[str, Any]) -> list[tuple[Source, str, Mapping[str, str] | None]]:
+    """(source, folder below the root, label map) of each source asked for."""
+    if isinstance(sources, Mapping):
+        return [(find_source(name), use.folder, use.labels) for name, use in sources.items()]
+    return [(find_source(sources) if isinstance(sources, str) else sources, ".", None)]
+
+
+def _of_source(
+    root: Path, source: Source, folder: str, labels: Mapping[str, str] | None, group_by: str, block_size: int
+) -> pd.DataFrame:
+    """The rows of one source, labelled as the study labels and grouped; nothing is read yet."""
+    place = root / folder
+    drawn = (place / DRAWN).is_file()
+    if drawn != source.synthetic and place.is_dir():
+        raise DataProblem(
+            f"{place}: {DRAWN} says that these are drawings, but data.sources calls them {source.name!r}; use the source phantom"
+            if drawn
+            else f"{place}: data.sources says {source.name!r}, but these are no drawings of it ({DRAWN} is missing); name the "
+            "source that lies there, or put the drawings back: leukstudy data use phantom"
+        )
+    check_label_map(source, labels)
+    table = source_rows(source, place).assign(source=source.name)
+    for column in _IDS:
+        table[column] = table[column] if column in table else ""
+    table["path"] = table["path"] if folder == "." else folder.rstrip("/") + "/" + table["path"]
+    table["image_id"] = _image_ids(table["path"])
+    known = table["excluded_by_source"] if "excluded_by_source" in table else pd.Series("", index=table.index)
+    table["excluded"] = np.where(known != "", "known: " + known, "")
+    if labels is not None:
+        missing = sorted(set(labels) - set(table["label"]))
+        if missing:
+            raise DataProblem(
+                f"data.sources.{source.name}.labels names {missing[0]!r}, which no image there has; found: "
+                f"{', '.join(sorted(table['label'].unique()))}"
+            )
+        unmapped = ~table["label"].isin(list(labels))
+        table.loc[unmapped, "excluded"] = "unmapped: " + table.loc[unmapped, "label"]
+        table["label"] = table["label"].map(labels).fillna(table["label"]).astype("str")
+    level = source.group_level if group_by == "auto" else group_by
+    return add_groups(table, group_by=level, block_size=block_size)
 
 
 def flow(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +152,7 @@ def flow(manifest: pd.DataFrame) -> pd.DataFrame:
     reason = manifest["excluded"].str.extract(r"^(\w+)", expand=False).fillna("")
     kept = manifest[reason == ""]
     labels = sorted(manifest["label"].unique())
-    splits = [name for name in SPLITS if (kept["split"] == name).any()]
+    splits = [name for name in (*SPLITS, EXTERNAL) if (kept["split"] == name).any()]
     parts = [("found", "", "", manifest)]
     parts += [(name, "", "", manifest[reason == name]) for name in _REASONS]
     parts += [("kept", "", "", kept)]
@@ -185,24 +230,27 @@ def _exclude(table: pd.DataFrame, min_side: int) -> pd.Series:
 
 
 def _check(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table in the manifest's types, when it keeps every promise; otherwise DataProblem."""
-    if list(table.columns) != list(COLUMNS):
+    """The manifest's columns in their types, when they keep every promise; otherwise DataProblem."""
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
         raise DataProblem(f"{path}: the columns are {list(table.columns)}; expected {list(COLUMNS)}")
     import pandera.pandas as pa  # noqa: PLC0415 - a second to import, and only files need it
 
-    words = pa.Check.isin(["", *SPLITS])
+    table = table[list(COLUMNS)]
+    words = pa.Check.isin(["", *SPLITS, EXTERNAL])
     checks = {
         "image_id": [pa.Check.ne("")],
         "path": [pa.Check.ne("")],
         "label": [pa.Check.ne("")],
         "group_id": [pa.Check.ne("")],
-        "group_level": [pa.Check.isin(["patient", "slide", "block"])],
+        "group_level": [pa.Check.isin(LEVELS)],
         "width": [pa.Check.ge(0)],
         "height": [pa.Check.ge(0)],
         "sha256": [pa.Check.str_matches(r"^([0-9a-f]{64})?$")],
         "phash": [pa.Check.str_matches(r"^([0-9a-f]{16})?$")],
         "split": [words],
         "fold": [pa.Check.ge(-1)],
+        "split_hash": [pa.Check.str_matches(r"^([0-9a-f]{16})?$")],
     }
     schema = pa.DataFrameSchema(
         {name: pa.Column(None, checks=checks.get(name, [])) for name in COLUMNS},
