@@ -1,44 +1,129 @@
-"""The identity of an image file: its bytes, its pixels, and what it looks like, as hashes."""
+"""What a file says of itself: its hashes, and the measurements of the audit, from a single decode.
+
+Every image file of the study passes through `identify` once. What the audit and the search for copies need later
+is taken here, while the pixels are at hand: a row of numbers, however large the image is.
+"""
 
 import hashlib
-from pathlib import Path
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import chain, islice
 
 import cv2
 import numpy as np
+import pandas as pd
+from PIL import Image
 
+from leukstudy.data.measure import MEASURES, measure
 from leukstudy.imaging.io import BadImage, read_image
+from leukstudy.imaging.workers import processes
+
+__all__ = ["FACTS", "MEASURES", "identify", "identify_all", "perceptual_hash"]
 
 FACTS = ("width", "height", "sha256", "phash", "pixels", "error")
+"""What the catalogue asks of a file; `MEASURES` is what the audit asks."""
+
+_TEXT = ("sha256", "phash", "pixels", "error", "format", "camera")
+_WHOLE = ("width", "height", "bytes")
+# Files a worker takes at a time, and the number from which starting processes (a second) pays.
+_CHUNK, _WORTH_PROCESSES = 32, 1024
+# EXIF: make, model, software.
+_CAMERA = (0x010F, 0x0110, 0x0131)
 
 
-def identify(path: Path) -> tuple[int, int, str, str, str, str]:
-    """Decode one file and say what it is: the values of `FACTS`, in that order; never raises for a bad file.
+def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> pd.DataFrame:
+    """`identify` of many files: one row a path, in order, with the columns of `FACTS` and `MEASURES`.
+
+    `workers` (default: one a core) share the work: threads for some hundred files, processes for more, since
+    threads in Python gain little here. The table does not depend on their number. Bad files are rows with an
+    `error`, never exceptions. Besides the table, memory holds one image a worker.
+    """
+    names = [*FACTS, *MEASURES]
+    columns: dict[str, list] = {name: [] for name in names}
+    chunks = _chunks(iter(paths))
+    # Looked at ahead, to know whether the files are many; each waiting chunk is a few kilobytes of names.
+    first = list(islice(chunks, _WORTH_PROCESSES // _CHUNK))
+    workers = workers or os.cpu_count() or 1
+    many = len(first) == _WORTH_PROCESSES // _CHUNK and workers > 1
+    with processes(workers) if many else ThreadPoolExecutor(workers) as pool:
+        for rows in _in_order(pool, chain(first, chunks), ahead=4 * workers):
+            for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                columns[name].extend(values)
+    kinds = {name: "str" if name in _TEXT else "int64" if name in _WHOLE else "float64" for name in names}
+    return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
+
+
+def _chunks(paths: Iterator[str | os.PathLike[str]]) -> Iterator[list[str]]:
+    while chunk := [os.fspath(path) for path in islice(paths, _CHUNK)]:
+        yield chunk
+
+
+def _in_order(pool: Executor, chunks: Iterator[list[str]], *, ahead: int) -> Iterator[list[tuple]]:
+    """The rows of each chunk, in order, with at most `ahead` chunks waiting: `map` would take all at once."""
+    waiting = deque(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, ahead))
+    while waiting:
+        rows = waiting.popleft().result()
+        waiting.extend(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, 1))
+        yield rows
+
+
+def _identify_chunk(paths: list[str]) -> list[tuple]:
+    return [tuple(identify(path).values()) for path in paths]
+
+
+def identify(path: str | os.PathLike[str]) -> dict[str, int | float | str]:
+    """Decode one file and say what it is: a value for each of `FACTS` and `MEASURES`; never raises for a bad file.
 
     `pixels` is the sha256 of the decoded pixels and their size, equal for the same picture in two formats.
-    `error` is '' or the reason why the file cannot be used; then width and height are 0, the hashes of pixels ''.
+    `error` is '' or the reason why the file cannot be used; then width and height are 0, what is measured of
+    pixels NaN, and the hashes of pixels ''.
     """
-    digest = ""
+    found: dict[str, int | float | str] = dict.fromkeys([*FACTS, *MEASURES], float("nan"))
+    found |= dict.fromkeys(_TEXT, "") | dict.fromkeys(_WHOLE, 0)
     try:
         with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+            found["bytes"] = file.tell()
         rgb = read_image(path)
     except BadImage as error:
-        return 0, 0, digest, "", "", error.reason
+        return found | {"error": error.reason}
     except OSError as error:
-        return 0, 0, digest, "", "", f"cannot be opened ({error.strerror})"
+        return found | {"error": f"cannot be opened ({error.strerror})"}
     height, width = rgb.shape[:2]
-    pixels = hashlib.sha256(f"{height}x{width}".encode() + rgb.tobytes()).hexdigest()
-    return width, height, digest, perceptual_hash(rgb), pixels, ""
+    pixels = hashlib.sha256(f"{height}x{width}".encode())
+    pixels.update(np.ascontiguousarray(rgb))
+    found |= {"width": width, "height": height, "pixels": pixels.hexdigest(), "phash": perceptual_hash(rgb)}
+    return found | _origin(path) | measure(rgb)
 
 
 def perceptual_hash(rgb: np.ndarray) -> str:
     """64 bits that change little with scale, compression and brightness, as 16 hex digits.
 
-    The signs of the 8 x 8 lowest frequencies of the discrete cosine transform of a 32 x 32 grey copy, against
-    their median ("pHash", Zauner 2010). The first one, the mean brightness, counts as below the median.
+    The signs of the 8 x 8 lowest frequencies of the discrete cosine transform of a 32 x 32 grey copy (after
+    "pHash", Zauner 2010); from the left, bit 8 v + u belongs to frequency v down and u across, and the first, the
+    mean, is 0. Signs, not comparisons with the median as in pHash: a mirrored picture then has the same bits,
+    those of odd frequencies negated, and a transposed one the transposed bits, so that turned and flipped copies
+    are found from the hash alone (`data.audit.near_duplicates`).
     """
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
-    bits = low > np.median(low[1:])
+    # Coefficients of a flat picture are rounding errors around 0, and their signs mean nothing.
+    bits = cv2.dct(grey.astype(np.float32))[:8, :8].ravel() > 0.01
     bits[0] = False
     return np.packbits(bits).tobytes().hex()
+
+
+def _origin(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Format and camera, from the header alone."""
+    with Image.open(path) as image:
+        # Pillow decodes a whole PNG to look for an EXIF block after the pixels: take what stands before them.
+        named = image.format != "PNG" or "exif" in image.info
+        try:
+            exif = image.getexif() if named else {}
+            words = [str(exif.get(tag, "")).replace("\0", " ") for tag in _CAMERA]
+        except Exception:  # a broken EXIF block says nothing of the pixels
+            words = []
+        camera = " ".join(" ".join(words).split())
+        # A JPEG to which a camera has appended previews is called MPO, and is a JPEG.
+        return {"format": {"MPO": "JPEG"}.get(image.format or "", image.format or ""), "camera": camera}

@@ -1,17 +1,13 @@
 """All kept images of a manifest to arrays: prepared pixels, masks and features, in parallel, in flat memory."""
 
-import multiprocessing
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -19,6 +15,7 @@ from leukstudy.imaging.features import FEATURES, all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
 from leukstudy.imaging.segment import METHODS, segment_cells, segment_nuclei
+from leukstudy.imaging.workers import processes
 
 # Images a worker takes at a time, and the fewest that are worth starting processes for (a second each).
 _CHUNK, _WORTH_A_POOL = 32, 200
@@ -107,21 +104,8 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     if workers == 1 or images < _WORTH_A_POOL:
         return [work(chunk) for chunk in chunks]
-    # Spawned, not forked: a notebook's kernel and OpenCV hold threads, and a forked lock stays locked.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    with processes(workers) as pool:
         return list(pool.map(work, chunks))
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-
-    def end_with_parent() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    # A killed parent never says so, and its workers would wait for work for ever.
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict[str, Any]) -> list[dict]:

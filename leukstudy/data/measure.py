@@ -1,0 +1,157 @@
+"""What the audit measures of an image's pixels: light, colour, edges, and strokes that no smear draws.
+
+All of it is cheap and knows nothing of cells: these are the things that should not tell the classes apart.
+"""
+
+import cv2
+import numpy as np
+
+MEASURES: dict[str, tuple[str, str]] = {
+    "bytes": ("byte", "size of the file"),
+    "format": ("", "format of the file by its content, as Pillow names it"),
+    "camera": ("", "make, model and software in the EXIF block; empty where there is none"),
+    "brightness": ("0-255", "mean grey"),
+    "contrast": ("0-255", "standard deviation of grey"),
+    "saturation": ("0-1", "mean saturation (HSV)"),
+    "background_red": ("0-255", "90th percentile of red: the bright field"),
+    "background_green": ("0-255", "90th percentile of green"),
+    "background_blue": ("0-255", "90th percentile of blue"),
+    "border_red": ("0-255", "mean red of the outermost 4% on each side"),
+    "border_green": ("0-255", "mean green of the outermost 4% on each side"),
+    "border_blue": ("0-255", "mean blue of the outermost 4% on each side"),
+    "top_left_mean": ("0-255", "mean grey of the top left corner (25% of the width, 15% of the height)"),
+    "top_left_sd": ("0-255", "standard deviation of grey in that corner"),
+    "top_right_mean": ("0-255", "mean grey of the top right corner"),
+    "top_right_sd": ("0-255", "standard deviation of grey in that corner"),
+    "bottom_left_mean": ("0-255", "mean grey of the bottom left corner"),
+    "bottom_left_sd": ("0-255", "standard deviation of grey in that corner"),
+    "bottom_right_mean": ("0-255", "mean grey of the bottom right corner"),
+    "bottom_right_sd": ("0-255", "standard deviation of grey in that corner"),
+    "sharpness": ("1/pixel", "steepness of edges as a share of the image's contrast, corners' writing apart"),
+    "dark": ("0-1", "share of pixels whose brightest channel is 5 or less"),
+    "bright": ("0-1", "share of pixels whose darkest channel is 250 or more"),
+    "foreground": ("0-1", "share of pixels that differ from the background by more than 24 grey levels"),
+    "stroke": (
+        "0-1",
+        "longest thin, level or upright, hard-edged stroke as a share of the short side; 0: none",
+    ),
+    "stroke_x": ("0-1", "where the stroke's centre is, from the left"),
+    "stroke_y": ("0-1", "where the stroke's centre is, from the top"),
+}
+"""Name -> (unit, meaning) of what is measured of each file, in order; format and camera are text, the rest numbers."""
+
+# The long side, in pixels, at which everything but strokes is measured.
+SIDE = 256
+# Sharpness is taken in TILES x TILES tiles, from the tile of this rank: writing sits in a tile or two.
+TILES, TILE_RANK = 4, 4
+# The patch called a corner, as shares of width and height.
+CORNER = (0.25, 0.15)
+# A stroke is at most THICK of the short side thick, at least LONG long, and STEP grey levels from what flanks it.
+THICK, LONG, STEP = 0.025, 0.08, 60
+
+
+def measure(rgb: np.ndarray) -> dict[str, float]:
+    """Measure the pixels of an image, (H, W, 3) uint8 RGB: every entry of `MEASURES` that is not the file's.
+
+    Colours, edges and shares are those of a copy of at most 256 pixels a side, so that images of different
+    sizes compare; strokes are looked for in the image itself, since shrinking blurs them.
+    """
+    small = _at_most(rgb, SIDE)
+    height, width = small.shape[:2]
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    darkest, brightest = _extremes(small)
+    level, spread = _mean_sd(grey)
+    saturation = cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255
+    found = {"brightness": level, "contrast": spread, "saturation": saturation}
+    background = [_quantile(plane, 0.9) for plane in cv2.split(small)]
+    found |= {f"background_{name}": float(value) for name, value in zip(_CHANNELS, background, strict=True)}
+    found |= {f"border_{name}": value for name, value in zip(_CHANNELS, _border(small), strict=True)}
+    down, across = max(1, round(CORNER[1] * height)), max(1, round(CORNER[0] * width))
+    for row, rows in (("top", slice(0, down)), ("bottom", slice(height - down, height))):
+        for column, columns in (("left", slice(0, across)), ("right", slice(width - across, width))):
+            mean, sd = _mean_sd(np.ascontiguousarray(grey[rows, columns]))
+            found |= {f"{row}_{column}_mean": mean, f"{row}_{column}_sd": sd}
+    away = _extremes(cv2.absdiff(small, (*map(float, background), 0.0)))[1]
+    found |= {
+        "sharpness": _sharpness(grey),
+        "dark": cv2.countNonZero(cv2.inRange(brightest, 0, 5)) / grey.size,
+        "bright": cv2.countNonZero(cv2.inRange(darkest, 250, 255)) / grey.size,
+        "foreground": cv2.countNonZero(cv2.inRange(away, 25, 255)) / grey.size,
+    }
+    return found | dict(zip(("stroke", "stroke_x", "stroke_y"), longest_stroke(rgb), strict=True))
+
+
+def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
+    """Find the longest drawn stroke: its length over the short side, its centre's x and y (0-1); zeros for none.
+
+    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 8% of it or more, and stands 60
+    grey levels below what flanks it on both sides: scale bars, frames and the stems of letters do, membranes
+    and Auer rods, which bend, do not. The plane looked at is the darkest channel, so that red writing counts.
+    """
+    plane = _extremes(rgb)[0]
+    height, width = plane.shape
+    thick, long = max(2, round(THICK * min(height, width))), max(8, round(LONG * min(height, width)))
+    best = (0.0, 0.0, 0.0)
+    for upright in (False, True):
+        across = (long, 1) if not upright else (1, long)
+        through = (1, 2 * thick + 1) if not upright else (2 * thick + 1, 1)
+        hat = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, np.ones(through[::-1], np.uint8).T)
+        mask = (hat >= STEP).astype(np.uint8)
+        runs = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(across[::-1], np.uint8))
+        if not runs.any():
+            continue
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(runs)
+        x, y, wide, high, _ = max(boxes[1:].tolist(), key=lambda box: box[3 if upright else 2])
+        length = (high if upright else wide) / min(height, width)
+        if length > best[0]:
+            best = (length, (x + wide / 2) / width, (y + high / 2) / height)
+    return best
+
+
+_CHANNELS = ("red", "green", "blue")
+
+
+def _at_most(rgb: np.ndarray, side: int) -> np.ndarray:
+    scale = side / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    width, height = (max(1, round(scale * length)) for length in rgb.shape[1::-1])
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _extremes(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The darkest and the brightest channel of each pixel."""
+    red, green, blue = cv2.split(rgb)
+    return cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+
+
+def _mean_sd(plane: np.ndarray) -> tuple[float, float]:
+    mean, sd = cv2.meanStdDev(plane)
+    return float(mean[0, 0]), float(sd[0, 0])
+
+
+def _quantile(plane: np.ndarray, share: float) -> int:
+    """The grey level at or below which `share` of the pixels lie."""
+    counts = cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel()
+    return int(np.searchsorted(np.cumsum(counts), share * plane.size))
+
+
+def _border(rgb: np.ndarray) -> tuple[float, ...]:
+    height, width = rgb.shape[:2]
+    down, across = max(1, round(0.04 * height)), max(1, round(0.04 * width))
+    inner = rgb[down : height - down, across : width - across]
+    whole, part = cv2.sumElems(rgb), cv2.sumElems(inner) if inner.size else (0.0,) * 3
+    pixels = height * width - inner.shape[0] * inner.shape[1]
+    return tuple((whole[channel] - part[channel]) / pixels for channel in range(3))
+
+
+def _sharpness(grey: np.ndarray) -> float:
+    """How steep the edges are: in each tile the 98th percentile of the gradient over the image's contrast."""
+    contrast = max(16, _quantile(grey, 0.99) - _quantile(grey, 0.01))
+    smooth = cv2.GaussianBlur(grey, (3, 3), 0)
+    steep = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    # Sobel gives 8 times the gradient; in steps of half a grey level a pixel it fits 8 bits.
+    steps = cv2.convertScaleAbs(steep, alpha=2 / 8)
+    tiles = [tile for rows in np.array_split(steps, TILES) for tile in np.array_split(rows, TILES, axis=1)]
+    values = sorted((_quantile(tile, 0.98) / 2 for tile in tiles if tile.size), reverse=True)
+    return values[min(TILE_RANK, len(values)) - 1] / contrast
