@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap
 from leukstudy import params, paths
 
 BASE = "demo"  # the full, commented file that the other presets change; git's params.yaml is the same, byte for byte
-NAMED = ("train", "tasks")  # blocks of named things: a preset removes one by giving it as null
+NAMED = ("train", "tasks", "sources")  # blocks of named things: a preset removes one by giving it as null
 
 
 def names() -> dict[str, str]:

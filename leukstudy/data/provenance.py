@@ -4,6 +4,7 @@ import hashlib
 
 import pandas as pd
 
+from leukstudy.data.group import LEVELS
 from leukstudy.data.sources import SOURCES
 
 
@@ -26,6 +27,12 @@ def describe(manifest: pd.DataFrame) -> str:
         lines.append(f"{mark}{source.title}; licence: {source.licence}; groups: {source.groups}.")
         lines += [f"Caution: {caution}" for caution in source.cautions]
     return "\n".join(lines)
+
+
+def level_of(manifest: pd.DataFrame) -> str:
+    """Give the level at which the images were split: the weakest among the kept ones, where sources differ."""
+    present = set(manifest.loc[manifest["excluded"] == "", "group_level"])
+    return next(level for level in reversed(LEVELS) if level in present)
 
 
 def data_hash(manifest: pd.DataFrame) -> str:

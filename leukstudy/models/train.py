@@ -1,7 +1,7 @@
 """Fit one experiment's model: the same call for hand-crafted features, networks from scratch and frozen ones.
 
-Training sees training rows only, early stopping watches validation rows, and test rows are read once, at the
-end, to be predicted. Resampling happens inside, after the split.
+Training sees training rows only, early stopping watches validation rows, and test and external rows are read once, at
+the end, to be predicted. Resampling happens inside, after the split.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def fit(
 
     settings: ClassicalSettings or NetworkSettings. images: (N, H, W, 3) uint8 RGB (networks). features: N
     rows with the families' columns (classical). y: (N,) class index into `classes`. split: (N,) of 'train',
-    'val', 'test'. groups: (N,) group ids; a group in two parts is refused. cache: a folder for embeddings.
+    'val', 'test', 'external' (predicted only). groups: (N,) group ids; a group in two parts is refused. cache: a folder for embeddings.
 
     The same arguments give the same weights, byte for byte, on the same machine. Raises ValueError for
     inputs that do not fit together, UnknownModel, MissingWeights, BadWeights and TrainingDiverged.
@@ -228,8 +228,8 @@ def _check_rows(y: np.ndarray, split: np.ndarray, classes: list[str], groups: np
         raise ValueError(
             f"y runs from {y.min()} to {y.max()}, expected 0 to {len(classes) - 1} for {classes}."
         )
-    if odd := sorted(set(split.tolist()) - {"train", "val", "test"}):
-        raise ValueError(f"split has {odd}, expected only 'train', 'val' and 'test'.")
+    if odd := sorted(set(split.tolist()) - {"train", "val", "test", "external"}):
+        raise ValueError(f"split has {odd}, expected only 'train', 'val', 'test' and 'external'.")
     counts = np.bincount(y[split == "train"], minlength=len(classes))
     if empty := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise ValueError(

@@ -44,9 +44,6 @@ class ModelSpec:
     """By the name used in `scaling:`."""
     pool: str = "gap"
     """'gap' (global average) or 'flatten' between feature map and head."""
-    last_conv: str = ""
-    """The layer Grad-CAM reads; `cnn` has one a block, so it is '' and found by rule."""
-    default_size: int = 224
     embedding_width: int = 0
     """Length of a pooled embedding; 0 where it depends on the settings."""
     imagenet: str | None = None
@@ -70,7 +67,6 @@ ZOO: dict[str, ModelSpec] = {
             backbone=cnn.backbone,
             scalings={"unit": _UNIT, "imagenet": _STANDARDISED},
             pool="flatten",
-            default_size=96,
         ),
         ModelSpec(
             name="densenet201",
@@ -79,7 +75,6 @@ ZOO: dict[str, ModelSpec] = {
             licence="BSD-3-Clause (weights converted by Keras from the authors' release)",
             backbone=densenet201.backbone,
             scalings={"unit": _UNIT, "imagenet": _STANDARDISED},
-            last_conv="relu",
             embedding_width=1920,
             imagenet="md5:c13680b51ded0fb44dff2d8f86ac8bb1",
         ),
@@ -90,7 +85,6 @@ ZOO: dict[str, ModelSpec] = {
             licence="Apache-2.0",
             backbone=efficientnet_lite0.backbone,
             scalings={"unit": _UNIT, "imagenet": _LITE},
-            last_conv="head_relu6",
             embedding_width=efficientnet_lite0.HEAD,
             imagenet=f"sha256:{efficientnet_lite0.SHA256}",
         ),

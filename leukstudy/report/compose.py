@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from leukstudy.data.provenance import data_hash, describe, is_synthetic, sources_of
+from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
 from leukstudy.data.sources import SOURCES
 from leukstudy.evaluate.published import published
 from leukstudy.params import READS, NetworkSettings, Study, fingerprint
@@ -100,7 +100,7 @@ def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
 def context(study: Study, manifest: pd.DataFrame, records: Sequence[Mapping], notebooks: list[dict]) -> dict:
     """Give what the page's template needs (see `render.render_index`)."""
     kept = manifest[manifest["excluded"] == ""]
-    level = kept["group_level"].iloc[0]
+    level = level_of(manifest)
     names = ", ".join(SOURCES[name].title for name in sources_of(manifest))
     data = {
         "Source": names,
@@ -157,9 +157,8 @@ def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) 
     return {
         "name": name,
         "question": study.tasks[name].question,
-        "table_html": tables.results_html(mine, published(name), synthetic=synthetic),
+        "table_html": tables.results_html(mine, published(name), synthetic=synthetic) + tables.external_html(mine),
         "figures": [{"file": f"figures/{file}", "caption": caption} for file, caption in figures],
-        "note": "",
     }
 
 

@@ -23,7 +23,7 @@ __all__ = [  # the look is offered here too: a notebook that draws data needs on
     "save_figure",
 ]
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "external")
 MAX_SIZES = 12  # more different image sizes than this are drawn as a scatter, not as bars
 
 
@@ -61,12 +61,12 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
     _arrow(ax, (0.31, found_at - found_high / 2), (0.31, kept_at + kept_high / 2))
     _arrow(ax, (0.31, note_at), (0.62, note_at))
     for index, split in enumerate(splits):
-        x = 0.17 + 0.33 * index
+        x = (index + 0.5) / max(3, len(splits))
         counts = split_rows.loc[split]
         lines = [f"{textwrap.shorten(str(label), 24)}: {counts.loc[label, 'images']:,}" for label in classes]
         name = {"val": "Validation"}.get(split, split.capitalize())
         text = "\n".join([name, _counts(counts.loc[""], unit), *lines])
-        _box(ax, x, splits_high / 2, 0.30, splits_high, text, sns.desaturate(colour(index), 0.6), alpha=0.25)
+        _box(ax, x, splits_high / 2, 0.9 / max(3, len(splits)), splits_high, text, sns.desaturate(colour(index), 0.6), alpha=0.25)
         _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))
     return ax
 

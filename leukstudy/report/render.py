@@ -25,7 +25,7 @@ DISPLAYED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/mark
 REPRODUCE = ("make study", "# or, once set up:", "dvc repro")
 WIDE = 720  # pixels: figures wider than this get the whole width of the page
 REQUIRED = ("title", "question", "synthetic", "data", "flow_figure", "tasks", "notebooks", "hashes")
-OPTIONAL = {"published_html": "", "reproduce": REPRODUCE}
+OPTIONAL = {"reproduce": REPRODUCE}
 _ELSEWHERE = re.compile(r"^\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _IN_STYLE = re.compile(r"""(?:url\(|@import)\s*['"]?\s*((?:[a-z][a-z0-9+.-]*:)?//[^'")\s]*)""", re.IGNORECASE)
 _LOADING = ("src", "srcset", "poster", "data", "background")  # `href` loads in <link> alone
@@ -126,11 +126,11 @@ def render_index(out: Path, context: Mapping) -> Path:
     - title, question: text; synthetic: bool, shows the banner.
     - data: mapping name -> value, listed in its order (images, groups, split level, licence, ...).
     - flow_figure: {file, caption}; files of figures are relative to the page, e.g. `figures/flow.png`.
-    - tasks: list of {name, question, table_html, figures: [{file, caption}], note}; `table_html` is HTML from
-      `report.tables` and is not escaped again; `note` may be empty.
+    - tasks: list of {name, question, table_html, figures: [{file, caption}]}; `table_html` is HTML from
+      `report.tables` and is not escaped again.
     - notebooks: list of {title, html, ipynb}, links relative to the page.
     - hashes: mapping name -> hash (data, params).
-    - at will, published_html: HTML of other published numbers; reproduce: list of command lines.
+    - at will, reproduce: list of command lines.
 
     Raises RenderError for missing or unknown keys, a figure that is not there, or a page that needs the
     network.

@@ -75,6 +75,10 @@ def split_statement(record: Mapping) -> str:
         "patient": "no patient has images in more than one of training, validation and test",
         "slide": "no slide is in more than one of training, validation and test; a patient with several "
         "slides may be",
+        "original": "copies made of one original image are kept together; other images of the same person may be on "
+        "both sides: read the numbers as optimistic",
+        "cluster": "only images that look nearly the same are kept together, so images of one person may be on both "
+        "sides: read the numbers as optimistic",
         "block": "these data name no patients; blocks of consecutive file numbers are kept together, and "
         "images of one person may still be on both sides",
         "image": "single images were split, so images of one person may be on both sides: read the numbers "
@@ -178,6 +182,24 @@ def results_html(
     if synthetic:
         parts.append(f'<p class="synthetic"><strong>{SYNTHETIC}</strong></p>')
     parts += [f'<p class="note">{html.escape(note)}</p>' for note in notes(summaries, published)]
+    return "\n".join(parts)
+
+
+def external_html(summaries: Sequence[Mapping]) -> str:
+    """Write what the experiments of a task reach on sources they never saw, a table a source; '' without any.
+
+    `summaries` are records that hold, under `external`, those of `evaluate.external.external_records`.
+    """
+    sources = dict.fromkeys(source for record in summaries for source in record.get("external", {}))
+    parts = []
+    for source in sources:
+        mine = [record["external"][source] for record in summaries if source in record.get("external", {})]
+        scored = [record for record in mine if "unscored" not in record]
+        caption = f"{summaries[0]['task']}: external validation on {source}"
+        if scored:
+            parts.append(results_html(scored, synthetic=scored[0]["synthetic"], caption=caption))
+        why = dict.fromkeys(record["unscored"] for record in mine if "unscored" in record)
+        parts += [f'<p class="note">{html.escape(f"{caption}: {reason}")}</p>' for reason in why]
     return "\n".join(parts)
 
 

@@ -80,7 +80,6 @@ def context(**changes) -> dict:
         "question": f"Is it {ODD}?",
         "table_html": to_html(pd.DataFrame({"Experiment": [ODD], "AUROC": ["0.9"]})),
         "figures": [{"file": "figures/roc curve #1.png", "caption": f"ROC of {ODD}"}],
-        "note": "Read with care.",
     }
     return {
         "title": "Leukaemia & smears",
@@ -210,9 +209,8 @@ def test_index_of_real_data_has_no_banner(tmp_path, png):
 def test_index_takes_optional_parts(tmp_path, png):
     out = render_index(
         tmp_path / "index.html",
-        context(published_html="<p>PBC 91-95%</p>", reproduce=["leukstudy preset demo"]),
+        context(reproduce=["leukstudy preset demo"]),
     )
-    assert "PBC 91-95%" in Page(out).text
     assert "leukstudy preset demo" in Page(out).text
     assert "make study" not in Page(out).text
 
@@ -241,5 +239,6 @@ def test_index_refuses_missing_keys_unknown_keys_and_missing_figures(tmp_path, p
             tmp_path / "index.html", context(flow_figure={"file": "figures/text.png", "caption": ""})
         )
     with pytest.raises(RenderError, match="network"):
-        render_index(tmp_path / "index.html", context(published_html='<img src="https://example.org/a.png">'))
+        elsewhere = {**whole["tasks"][0], "table_html": '<img src="https://example.org/a.png">'}
+        render_index(tmp_path / "index.html", context(tasks=[elsewhere]))
     assert not (tmp_path / "index.html").exists()
