@@ -3,28 +3,30 @@
     data/
       healthy/a_001.png        the first folder is the class; deeper folders are allowed
       ALL/P07/cell_3.jpg
-      metadata.csv             path (relative to data/), patient_id, slide_id; further columns are allowed
+      metadata.csv             path (relative to data/) and any of patient_id, slide_id, original_id (the picture
+                               that a copy or a crop comes from), official_split (train, val or test)
 
+Further columns of metadata.csv are allowed and not read.
 Folders whose name begins with `_` or `.` hold something else (the phantom's truth masks) and are passed over.
 """
 
-import os
 import unicodedata
 from pathlib import Path
 
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.imaging.io import SUFFIXES, is_image_file
+from leukstudy.data.adapters.layout import COLUMNS, METADATA, OFFICIAL_SPLITS, listing
+from leukstudy.imaging.io import SUFFIXES
 
-METADATA = "metadata.csv"
-COLUMNS = ["path", "label", "patient_id", "slide_id"]
+# What metadata.csv may say of an image.
+_GIVEN = COLUMNS[2:]
 # What Windows, a shell or a column name of ours would trip over in a class name.
 _UNFIT = set('\\/:*?"<>|')
 
 
 def rows(root: Path) -> pd.DataFrame:
-    """One row an image file under `root`, sorted by path: path, label, patient_id, slide_id (all text).
+    """One row an image file under `root`, sorted by path, with the columns of `layout.COLUMNS` (all text).
 
     `path` is relative to `root`, with forward slashes, as the file system spells it; `label` is the first
     folder's name in Unicode NFC (macOS spells it decomposed); ids are '' where metadata.csv gives none.
@@ -32,9 +34,9 @@ def rows(root: Path) -> pd.DataFrame:
     a dot, that hold control characters or one of \\ / : * ? " < > |, or that differ in case only.
 
     Raises DataProblem: no such folder, nothing in it, images outside class folders, an unfit name, or a
-    metadata.csv that names unknown files, names one twice, or has no `path` column.
+    metadata.csv that names unknown files, names one twice, has no `path` column, or an unknown official_split.
     """
-    images, _ = listing(root)
+    images, others = listing(root)
     loose = [path for path in images if "/" not in path]
     if loose:
         raise DataProblem(
@@ -50,47 +52,12 @@ def rows(root: Path) -> pd.DataFrame:
     _check_labels(root, labels)
     table = pd.DataFrame({"path": images, "label": labels}, dtype="str")
     metadata = _metadata(root, table["path"])
-    for column in ("patient_id", "slide_id"):
+    for column in _GIVEN:
         table[column] = metadata[column].reindex(table["path"], fill_value="").astype("str").to_numpy()
-    return table[COLUMNS]
-
-
-def listing(root: Path) -> tuple[list[str], list[str]]:
-    """Image files and the other files under `root` (metadata.csv apart), each relative to it and sorted.
-
-    Raises DataProblem where `root` is no folder, or where a name cannot be written into a CSV file.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise DataProblem(f"{root}: no such folder; expected the data root with one folder of images a class")
-    images, others = [], []
-    for folder, folders, files in os.walk(root, followlinks=True):
-        here = Path(folder).resolve()
-        folders[:] = sorted(
-            name
-            for name in folders
-            # A link to a folder above itself would be walked for ever.
-            if not name.startswith(("_", ".")) and not here.is_relative_to((here / name).resolve())
-        )
-        for name in files:
-            path = (Path(folder) / name).relative_to(root).as_posix()
-            if name.startswith(".") or path == METADATA:
-                continue
-            if is_image_file(name):
-                _check_path(root, path)
-                images.append(path)
-            else:
-                others.append(path)
-    return sorted(images), sorted(others)
-
-
-def _check_path(root: Path, path: str) -> None:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raise DataProblem(f"{root}: the name {path!a} is no valid UTF-8; rename the file or folder") from None
-    if any(unicodedata.category(letter) == "Cc" for letter in path):
-        raise DataProblem(f"{root}: the name {path!r} holds a control character; rename the file or folder")
+    table = table[COLUMNS]
+    table.attrs["left_out"] = {"no image file": len(others)} if others else {}
+    table.attrs["notes"] = []
+    return table
 
 
 def _check_labels(root: Path, labels: list[str]) -> None:
@@ -109,11 +76,10 @@ def _check_labels(root: Path, labels: list[str]) -> None:
 
 
 def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
-    """The patient and slide of each path, indexed by path; empty where there is no metadata.csv."""
+    """What metadata.csv says of each path, indexed by path; empty where there is no metadata.csv."""
     file = Path(root) / METADATA
-    columns = ["patient_id", "slide_id"]
     if not file.is_file():
-        return pd.DataFrame(columns=columns, dtype="str")
+        return pd.DataFrame(columns=_GIVEN, dtype="str")
     try:
         table = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -136,6 +102,12 @@ def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise DataProblem(f"{file}: {twice!r} stands in more than one row; keep one row an image")
-    for column in columns:
+    for column in _GIVEN:
         table[column] = table[column].str.strip() if column in table.columns else ""
-    return table[columns]
+    unknown = table.loc[~table["official_split"].isin(OFFICIAL_SPLITS), "official_split"]
+    if len(unknown):
+        raise DataProblem(
+            f"{file}: official_split is {unknown.iloc[0]!r} for {unknown.index[0]!r} ({len(unknown)} such row(s)); "
+            "expected train, val, test, or nothing"
+        )
+    return table[_GIVEN]
