@@ -86,7 +86,9 @@ class SourceUse(Block):
     def _inside(self) -> "SourceUse":
         parts = PurePosixPath(self.folder).parts
         if PurePosixPath(self.folder).is_absolute() or ".." in parts:
-            raise ValueError(f"folder '{self.folder}' does not lie in data/; name a folder of it, or . for all of it")
+            raise ValueError(
+                f"folder '{self.folder}' does not lie in data/; name a folder of it, or . for all of it"
+            )
         return self
 
 
@@ -135,6 +137,12 @@ class Split(Block):
         return self
 
 
+class Audit(Block):
+    """Stage `acquire`: what is looked for in the data, and what ends the stage."""
+
+    fail_on: list[str]
+
+
 class Task(Block):
     """A question put to the images: classes in order, each the union of labels; `positive` for a binary task."""
 
@@ -165,7 +173,18 @@ class Plots(Block):
     """How figures look; changing it draws figures again and trains nothing."""
 
     palette: Literal[
-        "colorblind", "deep", "muted", "bright", "dark", "pastel", "Set1", "Set2", "Set3", "Dark2", "tab10", "Paired"
+        "colorblind",
+        "deep",
+        "muted",
+        "bright",
+        "dark",
+        "pastel",
+        "Set1",
+        "Set2",
+        "Set3",
+        "Dark2",
+        "tab10",
+        "Paired",
     ]
     dpi: int = Field(ge=40, le=400)
 
@@ -368,12 +387,19 @@ def load(path: Path | None = None) -> Study:
             raise BadParams(
                 f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
             )
-    for where, names in (("external", study.split.external), ("held_out", filter(None, [study.split.held_out]))):
+    for where, names in (
+        ("external", study.split.external),
+        ("held_out", filter(None, [study.split.held_out])),
+    ):
         for name in names:
             if name not in study.data.sources:
                 raise BadParams(f"{path.name}: split.{where}: {unknown(name, study.data.sources, 'source')}")
-    if study.split.scheme == "leave_one_source_out" and len(study.data.sources) < 2 + len(study.split.external):
-        raise BadParams(f"{path.name}: split.scheme: leave_one_source_out needs two sources to learn from and test on")
+    if study.split.scheme == "leave_one_source_out" and len(study.data.sources) < 2 + len(
+        study.split.external
+    ):
+        raise BadParams(
+            f"{path.name}: split.scheme: leave_one_source_out needs two sources to learn from and test on"
+        )
     if set(study.split.external) == set(study.data.sources):
         raise BadParams(f"{path.name}: split.external holds every source: none is left to learn from")
     idle = set(study.tasks) - {experiment.task for experiment in study.train.values()}

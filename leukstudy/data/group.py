@@ -6,6 +6,7 @@ where no patient id exists. Groups that share a near-duplicate image become one 
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,8 @@ def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int =
     Needs path, label, source, patient_id, slide_id, original_id; all rows of one source. `group_by` is a level or
     `auto`: the first of patient, slide and original that every image has an id of, else block. Ids are
     `source:level:id`, so that patient 1 of one source is never taken for patient 1 of another. A block holds the file
-    numbers of one class that agree in `number // block_size`; a cluster is, to begin with, a single image.
+    numbers of one class that agree in `number // block_size`; a cluster is, to begin with, a single image. Where the
+    originals of some images only are known, the groups that hold copies of one original are joined.
 
     Raises DataProblem where the level asked for is not known of every image, or is known of some only.
     """
@@ -40,7 +42,13 @@ def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int =
         ids = table["image_id"]
     else:
         ids = table[f"{level}_id"]
-    return table.assign(group_level=level, group_id=table["source"] + f":{level}:" + ids)
+    table = table.assign(group_level=level, group_id=table["source"] + f":{level}:" + ids)
+    if level in ("cluster", "block"):
+        copies = table[table["original_id"] != ""].groupby("original_id")["group_id"]
+        table["group_id"] = _joined(
+            table["group_id"], [(mine.iloc[0], other) for _, mine in copies for other in mine]
+        )
+    return table
 
 
 def file_numbers(paths: pd.Series) -> pd.Series:
@@ -67,6 +75,12 @@ def join_near_duplicates(manifest: pd.DataFrame, near: pd.DataFrame) -> pd.DataF
     """
     kept = manifest[manifest["excluded"] == ""].set_index("image_id")["group_id"]
     pairs = near[near["a"].isin(kept.index) & near["b"].isin(kept.index)]
+    links = zip(pairs["a"].map(kept), pairs["b"].map(kept), strict=True)
+    return manifest.assign(group_id=_joined(manifest["group_id"], links))
+
+
+def _joined(groups: pd.Series, links: Iterable[tuple[str, str]]) -> pd.Series:
+    """Group ids in which linked groups are one, named after the first of them in natural order (union-find)."""
     leader: dict[str, str] = {}
 
     def find(group: str) -> str:
@@ -74,11 +88,11 @@ def join_near_duplicates(manifest: pd.DataFrame, near: pd.DataFrame) -> pd.DataF
             group = leader[group]
         return group
 
-    for a, b in zip(pairs["a"].map(kept), pairs["b"].map(kept), strict=True):
+    for a, b in links:
         first, second = sorted((find(a), find(b)), key=natural)
         leader[second] = first
-    joined = {group: find(group) for group in leader}
-    return manifest.assign(group_id=manifest["group_id"].replace(joined).astype("str"))
+    names = {group: find(group) for group in leader}
+    return groups.map(lambda group: names.get(group, group)).astype("str")
 
 
 def beyond_limit(table: pd.DataFrame, limit: int | None) -> pd.Series:
@@ -96,7 +110,8 @@ def beyond_limit(table: pd.DataFrame, limit: int | None) -> pd.Series:
 def check_groups(manifest: pd.DataFrame, *, root: Path, block_size: int) -> None:
     """Raise DataProblem where a class has fewer than two groups of kept images."""
     kept = manifest[manifest["excluded"] == ""]
-    for label, rows in manifest.groupby("label"):
+    meant = manifest[~manifest["excluded"].str.startswith(("unmapped", "known"))]
+    for label, rows in meant.groupby("label"):
         mine = kept[kept["label"] == label]
         groups = mine["group_id"].nunique()
         level = rows["group_level"].iloc[0]
@@ -139,7 +154,7 @@ def _level(table: pd.DataFrame, group_by: str) -> str:
         known = table[f"{level}_id"] != ""
         if known.all():
             return level
-        if known.any() or group_by == level:
+        if group_by == level or (known.any() and level != "original"):
             raise DataProblem(
                 f"{table['source'].iloc[0]}: a {level}_id is known of {known.sum()} of {len(table)} images (not of "
                 f"{table.loc[~known, 'path'].iloc[0]!r}); give it for all in metadata.csv, or set group_by to another level"

@@ -78,7 +78,9 @@ def catalogue(
     under the name of a source that is none or the reverse, and whatever a source's adapter finds wrong.
     """
     root = Path(root)
-    table = pd.concat([_of_source(root, *use, group_by, block_size) for use in _uses(sources)], ignore_index=True)
+    table = pd.concat(
+        [_of_source(root, *use, group_by, block_size) for use in _uses(sources)], ignore_index=True
+    )
     table["image_id"] = _image_ids(table["path"])
     table = table.sort_values("image_id", ignore_index=True)
     labels = sorted(table.loc[table["excluded"] == "", "label"].unique())
@@ -107,7 +109,7 @@ def _uses(sources: str | Source | Mapping[str, Any]) -> list[tuple[Source, str, 
     return [(find_source(sources) if isinstance(sources, str) else sources, ".", None)]
 
 
-def _of_source(
+def _of_source(  # noqa: PLR0917
     root: Path, source: Source, folder: str, labels: Mapping[str, str] | None, group_by: str, block_size: int
 ) -> pd.DataFrame:
     """The rows of one source, labelled as the study labels and grouped; nothing is read yet."""
@@ -123,7 +125,7 @@ def _of_source(
     check_label_map(source, labels)
     table = source_rows(source, place).assign(source=source.name)
     for column in _IDS:
-        table[column] = table[column] if column in table else ""
+        table[column] = table.get(column, "")
     table["path"] = table["path"] if folder == "." else folder.rstrip("/") + "/" + table["path"]
     table["image_id"] = _image_ids(table["path"])
     known = table["excluded_by_source"] if "excluded_by_source" in table else pd.Series("", index=table.index)
@@ -138,8 +140,11 @@ def _of_source(
         unmapped = ~table["label"].isin(list(labels))
         table.loc[unmapped, "excluded"] = "unmapped: " + table.loc[unmapped, "label"]
         table["label"] = table["label"].map(labels).fillna(table["label"]).astype("str")
-    level = source.group_level if group_by == "auto" else group_by
-    return add_groups(table, group_by=level, block_size=block_size)
+    if (
+        group_by == "auto" and source.group_level != "block"
+    ):  # a block is what remains where nothing better is found
+        group_by = source.group_level
+    return add_groups(table, group_by=group_by, block_size=block_size)
 
 
 def flow(manifest: pd.DataFrame) -> pd.DataFrame:

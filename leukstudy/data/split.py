@@ -13,6 +13,7 @@ import pandas as pd
 
 from leukstudy.data import DataProblem
 from leukstudy.data.group import group_counts
+from leukstudy.data.sources import SOURCES, external_conflicts
 
 SPLITS = ("train", "val", "test")
 """What models learn from, choose by, and are judged on; `external` comes beside them where sources are kept out."""
@@ -51,8 +52,13 @@ def assign(
     if len(fractions) != len(SPLITS) or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions are {tuple(fractions)}; expected three positive numbers that sum to 1")
     if folds < 2 or scheme not in SCHEMES:
-        raise ValueError(f"folds is {folds} and scheme {scheme!r}; expected at least 2, and one of {', '.join(SCHEMES)}")
-    outside = manifest["source"].isin([*external]) if len(external) else pd.Series(False, index=manifest.index)
+        raise ValueError(
+            f"folds is {folds} and scheme {scheme!r}; expected at least 2, and one of {', '.join(SCHEMES)}"
+        )
+    _check_apart(manifest, [*external, *filter(None, [held_out])])
+    outside = (
+        manifest["source"].isin([*external]) if len(external) else pd.Series(False, index=manifest.index)
+    )
     inside = (manifest["excluded"] == "") & ~outside
     kept = manifest[inside]
     given = _given_places(kept, scheme, held_out)
@@ -76,10 +82,24 @@ def assign(
 
 def split_hash(manifest: pd.DataFrame) -> str:
     """Hash who is where: the kept images with their groups, splits and folds (16 hex digits), in whatever order."""
-    kept = manifest[manifest["excluded"] == ""].sort_values("image_id" if "image_id" in manifest else "group_id")
+    kept = manifest[manifest["excluded"] == ""].sort_values(
+        "image_id" if "image_id" in manifest else "group_id"
+    )
     columns = [name for name in ("image_id", "group_id", "split", "fold") if name in kept]
     text = kept[columns].to_csv(index=False, lineterminator="\n")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_apart(manifest: pd.DataFrame, tested: Sequence[str]) -> None:
+    """Raise DataProblem where a source to be tested on holds the images or patients of one that is learned from."""
+    learned = sorted(set(manifest["source"]) - set(tested)) if len(tested) else []
+    for name in tested:
+        same = external_conflicts(name, learned) if name in SOURCES else []
+        if same:
+            raise DataProblem(
+                f"{name!r} holds images or patients of {', '.join(same)}: a test on it is no external validation. Leave one "
+                "of them out of data.sources"
+            )
 
 
 def _given_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict[str, int]:
@@ -92,11 +112,15 @@ def _given_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict
     if scheme == "leave_one_source_out":
         test = kept["source"] == held_out
         if not test.any() or test.all():
-            raise DataProblem(f"split.held_out is {held_out!r}; expected one of several: {sorted(kept['source'].unique())}")
+            raise DataProblem(
+                f"split.held_out is {held_out!r}; expected one of several: {sorted(kept['source'].unique())}"
+            )
         return {group: 2 if mine else -1 for group, mine in zip(kept["group_id"], test, strict=True)}
     official = kept["official_split"] if "official_split" in kept else pd.Series("", index=kept.index)
     if not (official != "").any():
-        raise DataProblem("split.scheme is official, but no source here has an official split; use scheme: grouped")
+        raise DataProblem(
+            "split.scheme is official, but no source here has an official split; use scheme: grouped"
+        )
     table = pd.DataFrame({"group": kept["group_id"], "source": kept["source"], "split": official})
     torn = table.groupby("group")["split"].nunique()
     if (torn > 1).any():
@@ -162,7 +186,9 @@ def _deal(
             continue
         total, groups = held[:, mine].sum(axis=0), np.maximum(dealt[mine], 1)
         shares = np.where(open_to, fractions, 0) / fractions[open_to].sum()
-        owed = shares[:, None] * (total + total / groups) - held[:, mine]  # the next group counts as a mean one
+        owed = (
+            shares[:, None] * (total + total / groups) - held[:, mine]
+        )  # the next group counts as a mean one
         owed = np.where(open_to, (owed / np.maximum(total / groups, 1)).mean(axis=1), -np.inf)
         empty = [p for p in opening[rarest] if open_to[p] and held[p, rarest] == 0]
         place[index] = empty[0] if empty else _choose(owed, draw)

@@ -157,7 +157,8 @@ def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) 
     return {
         "name": name,
         "question": study.tasks[name].question,
-        "table_html": tables.results_html(mine, published(name), synthetic=synthetic) + tables.external_html(mine),
+        "table_html": tables.results_html(mine, published(name), synthetic=synthetic)
+        + tables.external_html(mine),
         "figures": [{"file": f"figures/{file}", "caption": caption} for file, caption in figures],
     }
 

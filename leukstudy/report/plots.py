@@ -66,7 +66,16 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
         lines = [f"{textwrap.shorten(str(label), 24)}: {counts.loc[label, 'images']:,}" for label in classes]
         name = {"val": "Validation"}.get(split, split.capitalize())
         text = "\n".join([name, _counts(counts.loc[""], unit), *lines])
-        _box(ax, x, splits_high / 2, 0.9 / max(3, len(splits)), splits_high, text, sns.desaturate(colour(index), 0.6), alpha=0.25)
+        _box(
+            ax,
+            x,
+            splits_high / 2,
+            0.9 / max(3, len(splits)),
+            splits_high,
+            text,
+            sns.desaturate(colour(index), 0.6),
+            alpha=0.25,
+        )
         _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))
     return ax
 
@@ -157,12 +166,11 @@ def density(values: np.ndarray, grid: np.ndarray, floor: float = 1.0) -> np.ndar
     return np.exp(-(z**2) / 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
 
 
-def plot_intensity(images: np.ndarray, labels: Sequence[str]) -> Figure:
+def plot_intensity(means: np.ndarray, labels: Sequence[str]) -> Figure:
     """Draw how the images' mean red, green and blue are distributed in each class.
 
-    `images` (N, H, W, 3) uint8 RGB, `labels` (N,). Densities of one value an image, in grey levels 0-255.
+    `means` (N, 3), the mean R, G and B of each image in grey levels 0-255; `labels` (N,).
     """
-    means = np.array([image.reshape(-1, 3).mean(axis=0) for image in images])
     labels = np.asarray(labels)
     grid = np.linspace(0, 255, 256)
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True, layout="constrained")

@@ -10,11 +10,12 @@ from PIL import Image
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters import folder
-from leukstudy.data.group import file_numbers
+from leukstudy.data.group import file_numbers, join_near_duplicates
 from leukstudy.data.identify import perceptual_hash
-from leukstudy.data.manifest import COLUMNS, catalogue, flow, read_manifest, write_manifest
-from leukstudy.data.sources import SOURCES, find_source, source_rows
+from leukstudy.data.manifest import COLUMNS, DRAWN, WORKING, catalogue, flow, read_manifest, write_manifest
+from leukstudy.data.sources import SOURCES, find_source
 from leukstudy.data.split import assign
+from leukstudy.params import SourceUse
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def excluded(manifest, image_id):
 
 def test_columns_types_and_order(root):
     manifest = catalogue(root, "folder")
-    assert {name: str(kind) for name, kind in manifest.dtypes.items()} == COLUMNS
+    assert {name: str(kind) for name, kind in manifest[list(COLUMNS)].dtypes.items()} == COLUMNS
+    assert list(manifest.columns) == [*COLUMNS, *WORKING]
     assert manifest["image_id"].is_monotonic_increasing and manifest["image_id"].is_unique
     assert len(manifest) == 24 and (manifest["excluded"] == "").all()
     first = manifest.iloc[0]
@@ -75,7 +77,7 @@ def test_tiny_duplicate_and_conflict(root):
     assert excluded(manifest, "healthy/P01_same") == "conflict: same pixels as ALL/P06_004, labelled ALL"
     counts = flow(manifest).query("label == '' and split == ''").set_index("step")["images"]
     assert counts.to_dict() == {
-        "found": 27, "limited": 0, "unreadable": 0, "tiny": 1, "conflict": 2, "duplicate": 1, "kept": 23,
+        "found": 27, "unmapped": 0, "known": 0, "limited": 0, "unreadable": 0, "tiny": 1, "conflict": 2, "duplicate": 1, "kept": 23,
     }  # fmt: skip
 
 
@@ -91,19 +93,75 @@ def test_group_levels(root):
     assert by_block.groupby("group_id").size().to_dict() == {  # numbers 1-12 in each class
         f"folder:block:{label}/{block:04d}": size
         for label in ("ALL", "healthy")
-        for block, size in enumerate((5, 5, 2))
+        for block, size in enumerate((4, 5, 3))  # number // 5
     }
 
 
 def test_patients_of_two_sources_are_never_one(root):
-    a, b = (catalogue(root, name)["group_id"] for name in ("folder", "phantom"))
+    a = catalogue(root, "folder")["group_id"]
+    (root / DRAWN).write_text("{}")
+    b = catalogue(root, "phantom")["group_id"]
     assert not set(a) & set(b)
+
+
+def test_drawings_are_never_taken_for_smears_nor_smears_for_drawings(root):
+    with pytest.raises(DataProblem, match="these are no drawings of it"):
+        catalogue(root, "phantom")
+    (root / DRAWN).write_text("{}")
+    with pytest.raises(DataProblem, match=r"these are drawings, but data\.sources calls them 'folder'"):
+        catalogue(root, "folder")
+
+
+def test_several_sources_are_joined_under_one_label_map(tmp_path):
+    class_folders(tmp_path / "own", ("healthy", "ALL"), groups_per_class=4, size=40)
+    class_folders(tmp_path / "phantom", ("healthy", "CLL", "CML"), groups_per_class=3, size=40, seed=1)
+    (tmp_path / "phantom" / DRAWN).write_text("{}")
+    uses = {
+        "folder": SourceUse(folder="own", labels={"healthy": "normal", "ALL": "leukaemia"}),
+        "phantom": SourceUse(folder="phantom", labels={"healthy": "normal", "CLL": "leukaemia"}),
+    }
+    table = catalogue(tmp_path, uses)
+    assert set(table.loc[table["excluded"] == "", "label"]) == {"normal", "leukaemia"}
+    assert set(table.loc[table["label"] == "CML", "excluded"]) == {"unmapped: CML"}
+    assert table.groupby("source").size().to_dict() == {"folder": 24, "phantom": 27}
+    assert all((tmp_path / path).is_file() for path in table["path"])
+    assert table["image_id"].str.startswith(("own/", "phantom/")).all()
+    split = assign(table, seed=1, external=["phantom"])
+    write_manifest(split, tmp_path / "m.csv")
+    assert set(read_manifest(tmp_path / "m.csv").query("source == 'phantom'")["split"]) == {"external", ""}
+    with pytest.raises(DataProblem, match="labels names 'AML', which no image there has"):
+        catalogue(tmp_path, uses | {"phantom": SourceUse(folder="phantom", labels={"AML": "leukaemia"})})
+
+
+def test_near_duplicates_join_groups_under_the_first_name(root):
+    table = catalogue(root, "folder")
+    near = pd.DataFrame({"a": ["ALL/P06_004", "ALL/P07_007"], "b": ["ALL/P05_001", "healthy/P02_004"]})
+    joined = join_near_duplicates(table, near).set_index("image_id")["group_id"]
+    assert joined["ALL/P06_005"] == joined["ALL/P05_002"] == "folder:patient:P05"
+    assert joined["ALL/P07_008"] == joined["healthy/P02_005"] == "folder:patient:P02"
+    assert joined["ALL/P08_010"] == "folder:patient:P08"
+    gone = table.assign(excluded=table["excluded"].where(table["image_id"] != "ALL/P06_004", "duplicate: x"))
+    assert join_near_duplicates(gone, near)["group_id"].nunique() == 7
+
+
+def test_copies_of_one_original_are_one_group(root):
+    metadata = pd.read_csv(root / "metadata.csv").drop(columns=["patient_id", "slide_id"])
+    metadata["original_id"] = metadata["path"].str.extract(r"(P\d+)", expand=False)
+    metadata.to_csv(root / "metadata.csv", index=False)
+    assert set(catalogue(root, "folder")["group_level"]) == {"original"}
+    metadata.loc[~metadata["original_id"].isin(["P05", "P06"]), "original_id"] = ""
+    metadata.loc[metadata["original_id"] == "P06", "original_id"] = "P05"
+    metadata.to_csv(root / "metadata.csv", index=False)
+    some = catalogue(root, "folder", block_size=3)
+    assert set(some["group_level"]) == {"block"}
+    first = some.loc[some["image_id"].str.contains("P05|P06"), "group_id"]
+    assert first.nunique() == 1 and some["group_id"].nunique() == 8
 
 
 def test_partly_known_patients_are_refused(root):
     metadata = pd.read_csv(root / "metadata.csv")
     metadata.iloc[:-2].to_csv(root / "metadata.csv", index=False)
-    with pytest.raises(DataProblem, match=r"patient_id for 22 of 24 images"):
+    with pytest.raises(DataProblem, match=r"patient_id is known of 22 of 24 images"):
         catalogue(root, "folder")
     assert set(catalogue(root, "folder", group_by="block", block_size=6)["group_level"]) == {"block"}
 
@@ -112,8 +170,8 @@ def test_file_numbers():
     numbered = pd.Series(["Pre/WBC-Malignant-Pre-017.jpg", "Pre/WBC-Malignant-Pre-009.jpg"])
     assert file_numbers(numbered).tolist() == [17, 9]
     # numbers that repeat are no file numbers, and names may have none: the natural order counts
-    assert file_numbers(pd.Series(["a/p2_1.png", "a/p10_1.png", "a/p1_1.png"])).tolist() == [2, 3, 1]
-    assert file_numbers(pd.Series(["a/x.png", "a/b.png"])).tolist() == [2, 1]
+    assert file_numbers(pd.Series(["a/p2_1.png", "a/p10_1.png", "a/p1_1.png"])).tolist() == [1, 2, 0]
+    assert file_numbers(pd.Series(["a/x.png", "a/b.png"])).tolist() == [1, 0]
 
 
 def test_limit_keeps_whole_groups(root):
@@ -209,7 +267,7 @@ def test_round_trip_is_exact_and_bytes_are_the_same(root, tmp_path):
     for name in ("a.csv", "b.csv"):
         write_manifest(manifest, tmp_path / name)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    pd.testing.assert_frame_equal(read_manifest(tmp_path / "a.csv"), manifest)
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "a.csv"), manifest[list(COLUMNS)])
     assert sorted(p.name for p in tmp_path.glob("*.csv")) == ["a.csv", "b.csv"]
     assert not list(tmp_path.glob(".a.csv*"))
 
@@ -251,8 +309,6 @@ def test_sources_registry(root):
     assert SOURCES["phantom"].synthetic and not SOURCES["taleqani"].synthetic
     with pytest.raises(DataProblem, match=r"did you mean 'taleqani'\?.*folder"):
         find_source("taleqanni")
-    for source in SOURCES.values():
-        assert list(source_rows(source, root).columns)[:4] == folder.COLUMNS
 
 
 def test_perceptual_hash_sees_pictures_not_pixels():

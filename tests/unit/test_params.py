@@ -1,6 +1,7 @@
 """params.yaml: what is refused, and in which words."""
 
 import copy
+from typing import get_args
 
 import pytest
 from ruamel.yaml import YAML
@@ -48,15 +49,20 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
     ("path", "value", "says"),
     [
         (("train", "typing-cnn", "learning_rat"), 0.1, "train.typing-cnn: unknown key 'learning_rat': did you mean 'learning_rate'?"),
-        (("acquir",), {}, "unknown key 'acquir': did you mean 'acquire'?"),
+        (("splt",), {}, "unknown key 'splt': did you mean 'split'?"),
         (("train", "typing-cnn", "model"), "densnet201", "unknown model 'densnet201': did you mean 'densenet201'?"),
         (("train", "detection-logistic", "model"), "logistc", "unknown model 'logistc': did you mean 'logistic'?"),
         (("train", "detection-efficientnet_lite0", "augment", "flip"), True, "switch augment off"),
         (("train", "typing-cnn", "filters"), [32, 0], "train.typing-cnn.filters.1"),
         (("train", "typing-cnn", "learning_rate"), "fast", "train.typing-cnn.learning_rate"),
         (("train", "typing-cnn", "learning_rate"), -1.0, "greater than 0 (found -1.0)"),
-        (("acquire", "fractions", "test"), 0.5, "acquire.fractions: train + val + test is 1.35, expected 1"),
+        (("split", "fractions", "test"), 0.5, "split.fractions: train + val + test is 1.35, expected 1"),
         (("train", "my model/2"), {}, "train.my model/2.[key]: String should match pattern"),
+        (("split", "held_out"), "taleqani", "held_out names the source that leave_one_source_out tests on"),
+        (("data", "sources", "own"), {"folder": "../x", "labels": None}, "does not lie in data/"),
+        (("data", "sources", "folder"), {"folder": "sub", "labels": None}, "each image would be read twice"),
+        (("prepare", "segmentation"), "otsu", "'stain', 'otsu_green3' or 'otsu_grey'"),
+        (("plots", "palette"), "colourblind", "'colorblind', "),
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
         (("train", "typing-cnn", "resample"), "smote", "smote works on embeddings"),
@@ -96,6 +102,31 @@ def test_an_experiment_of_an_unknown_task_is_refused(tmp_path, raw):
         params.load(file)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("external", ["taleqanni"], "split.external: unknown source 'taleqanni'"),
+        ("external", ["phantom"], "split.external holds every source"),
+    ],
+)
+def test_sources_kept_out_must_be_in_the_study(tmp_path, raw, key, value, says):
+    raw["split"][key] = value
+    file = tmp_path / "params.yaml"
+    YAML().dump(raw, file)
+    with pytest.raises(params.BadParams, match=says):
+        params.load(file)
+
+
+def test_what_params_allow_is_what_the_code_knows():
+    import seaborn as sns
+
+    from leukstudy.imaging.segment import METHODS
+
+    assert set(get_args(params.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
+    for name in get_args(params.Plots.model_fields["palette"].annotation):
+        assert len(sns.color_palette(name)) >= 6
+
+
 def test_a_bare_exponent_is_still_a_number(raw):
     raw["train"]["typing-cnn"]["learning_rate"] = "1e-4"  # what YAML makes of 1e-4
     assert params.parse(raw, "params.yaml").train["typing-cnn"].learning_rate == 1e-4
@@ -127,7 +158,7 @@ def test_paper_b_is_what_the_paper_says():
     assert (experiment.epochs, experiment.early_stopping, experiment.weights) == (50, 7, "imagenet")
     assert experiment.plateau_patience > 0
     assert (experiment.head_units, experiment.dropout) == (512, 0.5)
-    split = study.acquire.fractions
+    split = study.split.fractions
     assert (split.train, split.val, split.test) == (0.70, 0.15, 0.15)
 
 

@@ -184,7 +184,6 @@ def test_index_shows_everything_and_escapes_what_comes_from_data(tmp_path, png):
         "Leukaemia & smears",
         "Does it work?",
         "SYNTHETIC DATA.",
-        "Read with care.",
         "abc123",
         "make study",
     ):

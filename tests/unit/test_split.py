@@ -13,6 +13,7 @@ def table(groups: list[tuple[str, str, int]], excluded: int = 0) -> pd.DataFrame
     """Rows of a manifest, as far as splitting reads them, from (group, label, images)."""
     rows = [(group, label) for group, label, images in groups for _ in range(images)]
     frame = pd.DataFrame(rows, columns=["group_id", "label"], dtype="str")
+    frame["source"] = "own"
     frame["excluded"] = ["tiny"] * excluded + [""] * (len(frame) - excluded)
     return frame
 
@@ -93,6 +94,86 @@ def test_another_class_leaves_the_others_as_they_were():
     groups = [(f"{label}{i}", label, 5) for label in "abc" for i in range(9)]
     two, three = assign(table(groups[:18]), seed=4), assign(table(groups), seed=4)
     assert two["split"].tolist() == three["split"].tolist()[:90]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    groups=classes_of_groups,
+    seed=st.integers(0, 999),
+    more=st.lists(st.integers(1, 12), max_size=8),
+    grown=st.integers(0, 9),
+    scheme_folds=st.integers(2, 5),
+)
+def test_images_added_at_the_end_change_nothing_for_those_before(groups, seed, more, grown, scheme_folds):
+    before = assign(table(groups), seed=seed, folds=scheme_folds)
+    # the last group of a class gets more images, and further groups follow, of known classes and of a new one
+    last = [(groups[-1][0], groups[-1][1], grown)] if grown else []
+    later = [(f"c{i % 2}g{90 + i}", f"c{i % 2}", images) for i, images in enumerate(more)]
+    new = [(f"z{i}", "new", 4) for i in range(3)]
+    after = assign(table([*groups, *last, *later, *new]), seed=seed, folds=scheme_folds)
+    rows = len(before)
+    assert after["split"].tolist()[:rows] == before["split"].tolist()
+    assert after["fold"].tolist()[:rows] == before["fold"].tolist()
+
+
+def test_the_split_says_which_it_is():
+    frame = table([(f"{label}{i}", label, 5) for label in "ab" for i in range(9)])
+    one, again, other = (assign(frame, seed=seed) for seed in (1, 1, 2))
+    assert one["split_seed"].unique().tolist() == [1] and one["split_hash"].nunique() == 1
+    assert one["split_hash"].iloc[0] == again["split_hash"].iloc[0] != other["split_hash"].iloc[0]
+    assert len(one["split_hash"].iloc[0]) == 16
+
+
+def sources(**images: int) -> pd.DataFrame:
+    """Two classes of four groups in each source named."""
+    rows = [
+        (f"{source}:{label}{i}", label, source)
+        for source, count in images.items()
+        for label in "ab"
+        for i in range(4)
+        for _ in range(count)
+    ]
+    frame = pd.DataFrame(rows, columns=["group_id", "label", "source"], dtype="str")
+    return frame.assign(excluded="", official_split="")
+
+
+def test_external_sources_are_never_dealt_and_change_nothing():
+    frame = sources(here=3, there=5)
+    result = assign(frame, seed=1, external=["there"])
+    assert (result["split"] == "external").equals(result["source"] == "there")
+    assert (result.loc[result["source"] == "there", "fold"] == -1).all()
+    alone = assign(frame[frame["source"] == "here"], seed=1)
+    assert result.loc[result["source"] == "here", "split"].tolist() == alone["split"].tolist()
+
+
+def test_a_source_with_the_same_patients_is_not_external():
+    frame = sources(taleqani=2, blood_cell_cancer_4class=2)
+    with pytest.raises(DataProblem, match=r"holds images or patients of taleqani: .*no external validation"):
+        assign(frame, seed=1, external=["blood_cell_cancer_4class"])
+
+
+def test_leave_one_source_out():
+    frame = sources(one=3, two=3, three=3)
+    result = assign(frame, seed=1, scheme="leave_one_source_out", held_out="two")
+    assert (result["split"] == "test").equals(result["source"] == "two")
+    assert set(result.loc[result["source"] != "two", "split"]) == {"train", "val"}
+    folds = result.groupby("source")["fold"].unique().map(list).to_dict()
+    assert folds == {"one": [0], "three": [1], "two": [-1]}
+    with pytest.raises(DataProblem, match="held_out is 'none'"):
+        assign(frame, seed=1, scheme="leave_one_source_out", held_out="none")
+
+
+def test_an_official_split_is_kept_and_completed():
+    frame = sources(cnmc=4)
+    frame["official_split"] = ["test" if group[-1] == "3" else "train" for group in frame["group_id"]]
+    result = assign(frame, seed=1, scheme="official")
+    assert (result["split"] == "test").equals(frame["official_split"] == "test")
+    assert result.groupby("label")["split"].unique().map(set).tolist() == [{"train", "val", "test"}] * 2
+    whole = frame.assign(official_split=["train", "train", "val", "test"] * 8)
+    with pytest.raises(DataProblem, match=r"puts group 'cnmc:a0' on two sides \(8 groups"):
+        assign(whole, seed=1, scheme="official")
+    with pytest.raises(DataProblem, match="no source here has an official split"):
+        assign(sources(cnmc=4), seed=1, scheme="official")
 
 
 def test_excluded_rows_take_no_part():
