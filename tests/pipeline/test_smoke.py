@@ -55,7 +55,7 @@ def test_the_contract_of_the_files(smoke):
     manifest = pd.read_csv(smoke.folder / "build" / "manifest.csv", keep_default_na=False)
     assert list(manifest.columns) == [
         "image_id", "path", "source", "label", "patient_id", "group_id", "group_level", "width", "height",
-        "sha256", "phash", "excluded", "split", "fold",
+        "sha256", "phash", "excluded", "split", "fold", "split_seed", "split_hash",
     ]  # fmt: skip
     kept = manifest[manifest["excluded"] == ""]
     assert (kept.groupby("group_id")["split"].nunique() == 1).all()
@@ -211,6 +211,22 @@ def test_after_a_kill_nothing_half_written_is_taken_for_whole(broken_off):
     assert "Stage 'train@detection-logistic' didn't change, skipping" in output
     assert (broken_off.folder / "build" / "predictions" / "typing-cnn.csv").is_file()
     assert "Data and pipelines are up to date" in broken_off.run("dvc", "repro").stdout
+
+
+def test_ctrl_c_ends_a_stage_with_one_message_and_no_kernel(smoke):
+    process = subprocess.Popen(
+        ["python", "-m", "leukstudy.runner", "errors"], cwd=smoke.folder, env=smoke.environment,
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    first = process.stdout.readline()
+    time.sleep(1.0)  # the kernel has started by now, or is about to
+    os.killpg(process.pid, signal.SIGINT)
+    said = first + process.stdout.read()
+    assert process.wait(timeout=30) == 130
+    assert "errors was interrupted; nothing of it was kept. `dvc repro` goes on from here." in said
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):  # nobody is left in its session
+        os.killpg(process.pid, 0)
 
 
 def test_a_typo_in_the_parameters_ends_the_stage_with_one_message(smoke):

@@ -45,8 +45,10 @@ def test_groups_are_blocks_of_forty_numbers(manifest):
         numbers = rows["image_id"].str.extract(r"(\d+)$", expand=False).astype(int)
         assert (file_numbers(rows["path"]) == numbers).all()
         spans = numbers.groupby(rows["group_id"]).agg(["min", "max"])
-        assert ((spans["min"] - 1) // 40 == (spans["max"] - 1) // 40).all(), label
-        assert spans.index.is_unique and len(spans) >= 12
+        assert (spans["min"] // 40 == spans["max"] // 40).all(), label
+        sizes = rows.groupby("group_id").size()
+        # no remnant of a block is left where files are missing; the last block of a class may be short
+        assert len(spans) >= 10 and sizes.drop(max(sizes.index)).min() >= 35
 
 
 def test_the_split_holds_and_is_near_its_fractions(manifest):
