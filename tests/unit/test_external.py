@@ -1,0 +1,98 @@
+"""External sources: predicted, never learned from, and scored each by itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukstudy.evaluate.external import external_records
+from leukstudy.evaluate.summary import evaluate_experiment
+from leukstudy.models import train
+from leukstudy.params import ClassicalSettings
+from leukstudy.report.tables import external_html
+
+TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
+SETTINGS = {
+    "seed": 0,
+    "data_hash": "d",
+    "params_hash": "p",
+    "resamples": 50,
+    "synthetic": False,
+    "source": "own",
+}
+
+
+@pytest.fixture
+def predictions() -> pd.DataFrame:
+    """Test rows that are all right, an external source that is half wrong, and one without a healthy image."""
+    rows = []
+    for split, source, wrong in (("test", "own", 0), ("external", "near", 5), ("external", "far", 0)):
+        for group in range(4):
+            for label in ("healthy", "ALL"):
+                if source == "far" and label == "healthy":
+                    continue
+                for image in range(5):
+                    chance = 0.9 if label == "ALL" else 0.1
+                    chance = 1 - chance if image < wrong and group % 2 else chance
+                    rows.append(
+                        (
+                            f"{source}/{label}{group}_{image}",
+                            f"{source}:{label}{group}",
+                            split,
+                            label,
+                            chance,
+                            source,
+                        )
+                    )
+    table = pd.DataFrame(rows, columns=["image_id", "group_id", "split", "y_true", "p_ALL", "source"])
+    table["y_pred"] = np.where(table["p_ALL"] > 0.5, "ALL", "healthy")
+    return table.assign(p_healthy=1 - table["p_ALL"])
+
+
+def records(predictions: pd.DataFrame) -> dict[str, dict]:
+    images = predictions[["image_id", "source"]].assign(group_level="patient")
+    images.loc[images["source"] == "near", "group_level"] = "block"
+    return external_records("e", predictions, TASK, "detection", "cnn", SETTINGS, images)
+
+
+def test_each_source_is_scored_by_itself_at_its_own_level(predictions):
+    found = records(predictions)
+    assert list(found) == ["far", "near"]
+    near = found["near"]
+    assert (near["split"], near["source"], near["group_level"], near["images"], near["groups"]) == (
+        "external", "near", "block", 40, 8,
+    )  # fmt: skip
+    assert near["metrics"]["accuracy"]["value"] == 0.5
+    inside = evaluate_experiment("e", predictions, TASK, "detection", "cnn", "patient", SETTINGS)
+    assert inside["metrics"]["accuracy"]["value"] == 1.0 and inside["images"] == 40
+
+
+def test_a_source_without_a_class_says_why_it_has_no_score(predictions):
+    found = records(predictions)
+    assert found["far"] == {
+        "unscored": "no image of class healthy among its 20: recall and AUROC have no answer"
+    }
+    text = external_html([{"task": "detection", "external": found}])
+    assert "external validation on near" in text and "0.500" in text
+    assert "external validation on far: no image of class healthy" in text
+    assert external_html([{"task": "detection", "external": {}}, {"task": "detection"}]) == ""
+
+
+def test_external_rows_are_predicted_and_teach_nothing():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 60)
+    split = np.repeat(["train", "val", "test", "external"], 30)
+    features = pd.DataFrame({"colour_r": y + rng.normal(0, 0.3, 120)})
+    settings = ClassicalSettings(
+        task="detection", model="logistic", baseline=False, seed=1, features=["colour"], c=1.0,
+        class_weight="balanced", resample="none",
+    )  # fmt: skip
+    groups = np.array([f"g{i // 6}" for i in range(120)])
+    told = {"features": features, "y": y, "split": split, "classes": ["a", "b"], "groups": groups}
+    fit = train.fit(settings, **told, say=lambda _: None)
+    assert fit.probabilities.shape == (120, 2)
+    told["y"] = np.where(split == "external", 1 - y, y)  # wrong labels outside change nothing inside
+    again = train.fit(settings, **told, say=lambda _: None)
+    np.testing.assert_array_equal(fit.probabilities, again.probabilities)
+    told["split"] = np.where(np.arange(120) == 0, "external", split)  # the first image of a training group
+    with pytest.raises(ValueError, match="in more than one part of the split"):
+        train.fit(settings, **told, say=lambda _: None)
