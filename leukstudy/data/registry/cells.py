@@ -95,6 +95,7 @@ CELLS = (
         access="download Train, TestA and TestB of the double-labelled crops from the page (rar or zip ?)",
         layout="{Train,TestA,TestB}/{Basophil,Eosinophil,Lymphocyte,Monocyte,Neutrophil}/ at any depth",
         label_kind="cell type",
+        classes=dict.fromkeys(("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")),
         images=16633,
         image_size="575x575 ?",
         group_level="block",

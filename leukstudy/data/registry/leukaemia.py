@@ -209,6 +209,7 @@ LEUKAEMIA = (
             "{ALL,AML,CLL,CML,H}*/<class>_original_<original's name>_<id>.jpg at any depth, as Augmentor writes them"
         ),
         label_kind="diagnosis",
+        classes=dict.fromkeys(("ALL", "AML", "CLL", "CML", "H")),
         group_level="original",
         groups="the original image that a copy was made from, by its name; patients are unknown",
         cautions=(
