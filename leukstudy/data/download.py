@@ -35,7 +35,8 @@ def get(source: Source, to: Path | None = None, *, only: str = "", progress: boo
 def how_to_get(source: Source) -> str:
     """What somebody must do to have the source: page, form, where to put the files, what is then expected."""
     lines = [
-        f"'{source.name}' ({source.title}) cannot be fetched from here: {GATES[source.gate]}.",
+        f"'{source.name}' ({source.title}) is not fetched by this command.",
+        f"  gate:     {source.gate}: {GATES[source.gate]}",
         f"  page:     {source.home or 'none: these are your own files'}",
         f"  how:      {source.access}",
     ]
