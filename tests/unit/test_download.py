@@ -54,7 +54,7 @@ def server(monkeypatch):
     served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.seen = []
     served.url = f"http://127.0.0.1:{served.server_port}"
-    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield served
     served.shutdown()
