@@ -9,9 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from fabricate_sources import bccd, bloodmnist, own_folder, taleqani, taleqani_flat
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from leukstudy import cli, paths, presets
+from leukstudy.data.sources import SOURCES
 
 
 @pytest.fixture
@@ -29,6 +32,50 @@ def test_lists_and_describes_sources(run):
     assert "scale bar" in run("data", "info", "taleqani").stdout.replace("\n", " ")
 
 
+def test_every_source_can_be_described(run):
+    for name, source in SOURCES.items():
+        told = " ".join(run("data", "info", name).stdout.split())
+        assert (
+            source.title in told
+            and source.group_level in told
+            and " ".join(source.tested.split())[:40] in told
+        )
+
+
+def test_verifying_says_what_differs(run, tmp_path):
+    taleqani_flat(tmp_path)
+    done = run("data", "verify", "taleqani", str(tmp_path))
+    assert done.exit_code == 1
+    assert "503 missing" in done.stdout and "DIFFERS" in done.stdout
+    assert "Not as published: taleqani" in done.stderr
+    own_folder(tmp_path / "own")
+    done = run("data", "verify", "folder", str(tmp_path / "own"))
+    assert done.exit_code == 0 and "Nothing contradicts the registry" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "data:\n  sources:\n    folder: {folder: hospital, labels: null}\n    bloodmnist: {folder: b}\n",
+        "acquire:\n  source: folder\n",
+    ],
+)
+def test_verifying_without_a_name_goes_by_the_parameters(run, tmp_path, monkeypatch, given):
+    several = "sources" in given
+    own_folder(tmp_path / "data" / ("hospital" if several else ""))
+    if several:
+        bloodmnist(tmp_path / "data" / "b")
+    (tmp_path / "params.yaml").write_text(given)
+    monkeypatch.setattr(paths, "PARAMS", tmp_path / "params.yaml")
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    done = run("data", "verify")
+    assert "folder: " in done.stdout and "official split train" in done.stdout
+    assert done.exit_code == int(several)
+    assert not several or "Not as published: bloodmnist." in done.stderr
+    (tmp_path / "params.yaml").write_text("acquire: {}\n")
+    assert "names no source" in run("data", "verify").stderr
+
+
 def test_lists_presets(run):
     listed = run("preset").stdout
     assert all(name in listed for name in presets.names())
@@ -40,7 +87,13 @@ def test_lists_presets(run):
         (("data", "info", "taleqany"), "did you mean 'taleqani'"),
         (("data", "use", "no/such/folder"), "does not exist"),
         (("data", "use", "taleqani"), "does not come with the study"),
-        (("data", "use", str(Path(__file__))), "is a file"),
+        (("data", "use", str(Path(__file__))), "is a file, and no archive"),
+        (("data", "use", "taleqany=tests"), "did you mean 'taleqani'"),
+        (("data", "use", "tests", "pbc=tests"), "given as NAME=PATH each"),
+        (("data", "use", "pbc=tests", "pbc=docs"), "named twice"),
+        (("data", "use", "pbc=no/such/folder"), "does not exist"),
+        (("data", "get", "all_idb1"), "fill in the application form"),
+        (("data", "verify", "taleqani", "no/such/folder"), "no such folder"),
         (("preset", "smok"), "did you mean 'smoke'"),
     ],
 )
@@ -103,3 +156,108 @@ def test_using_other_data_and_going_back_loses_nothing(study, tmp_path):
     assert leukstudy(study, "data", "use", "phantom").returncode == 0
     assert not (study / "data" / "ALL" / "mine.png").exists()
     assert (own / "ALL" / "mine.png").is_file()
+
+
+def test_several_sources_are_put_side_by_side_and_taken_back(study, tmp_path):
+    for name, write in (("t", taleqani), ("b", bccd)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name)
+    (tmp_path / "t" / ".git").mkdir()
+    (tmp_path / "t" / ".git" / "config").write_text("not mine")
+    archive = shutil.make_archive(str(tmp_path / "fields"), "zip", tmp_path / "b")
+    assert leukstudy(study, "data", "use", "phantom").returncode == 0
+    (study / ".gitignore").write_text("/data\n/build\n")
+    for command in (
+        ("add", "-A"),
+        ("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "phantom"),
+    ):
+        subprocess.run(["git", *command], cwd=study, check=True)
+    before = (study / "data.dvc").read_text(encoding="utf-8")
+
+    done = leukstudy(study, "data", "use", f"taleqani={tmp_path / 't'}", f"bccd={archive}")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "data/taleqani/ is now" in done.stdout and "9 images (Benign 2, Early 2, Pre 2, Pro 3)" in done.stdout
+    )
+    assert "left out: 8, segmented by an algorithm" in done.stdout
+    block = done.stdout[done.stdout.index("data:\n") : done.stdout.index("\nThen `dvc repro`")]
+    assert YAML(typ="safe").load(block) == {
+        "data": {
+            "sources": {
+                "taleqani": {"folder": "taleqani", "labels": None},
+                "bccd": {"folder": "bccd", "labels": None},
+            }
+        }
+    }
+    assert len(list((study / "data" / "bccd" / "JPEGImages").iterdir())) == 3
+    assert not (study / "data" / "taleqani" / ".git").exists()
+    assert (tmp_path / "t" / "Original").is_dir() and Path(archive).is_file()  # copied, not moved
+    assert sorted(path.name for path in (study / "build").iterdir()) == []
+
+    (study / "data" / "bccd" / "note.txt").write_text("added by hand", encoding="utf-8")
+    refused = leukstudy(study, "data", "use", f"taleqani={tmp_path / 't'}")
+    assert refused.returncode == 1 and "added or changed by hand" in refused.stderr
+    (study / "data" / "bccd" / "note.txt").unlink()
+
+    # going back, as the message says
+    subprocess.run(["git", "checkout", "-q", "data.dvc"], cwd=study, check=True)
+    assert (study / "data.dvc").read_text(encoding="utf-8") == before
+    back = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "data.dvc"], cwd=study, capture_output=True, text=True
+    )
+    assert back.returncode == 0, back.stderr
+    assert sorted(path.name for path in (study / "data").iterdir()) == ["ALL", "healthy"]
+    assert len(list((study / "data").glob("*/*.png"))) == 6
+
+
+def test_an_archive_becomes_the_data_and_a_failure_changes_nothing(study, tmp_path):
+    shutil.copytree(study / "assets" / "phantom", tmp_path / "in" / "my smears")
+    archive = shutil.make_archive(str(tmp_path / "smears"), "gztar", tmp_path / "in")
+    done = leukstudy(study, "data", "use", archive)
+    assert done.returncode == 0, done.stderr
+    assert 'folder: {folder: ".", labels: null}' in done.stdout
+    assert sorted(path.name for path in (study / "data").iterdir()) == ["ALL", "healthy"]
+    before = (study / "data.dvc").read_bytes()
+
+    (tmp_path / "cut.tar.gz").write_bytes(Path(archive).read_bytes()[:200])
+    assert "get it anew" in leukstudy(study, "data", "use", str(tmp_path / "cut.tar.gz")).stderr
+    # a DVC that cannot work (its folder is gone): data/ and data.dvc come back
+    lock = study / ".dvc"
+    lock.rename(study / ".dvc-away")
+    failed = leukstudy(study, "data", "use", str(tmp_path / "in" / "my smears"))
+    (study / ".dvc-away").rename(lock)
+    assert failed.returncode == 1 and "nothing was changed" in failed.stderr
+    assert (study / "data.dvc").read_bytes() == before
+    assert len(list((study / "data").glob("*/*.png"))) == 6
+
+    (study / "data.dvc").unlink()
+    refused = leukstudy(study, "data", "use", archive)
+    assert refused.returncode == 1 and "no data.dvc says where they come from" in refused.stderr
+    assert len(list((study / "data").glob("*/*.png"))) == 6
+
+
+def test_a_stopped_command_gives_the_data_back(tmp_path, monkeypatch):
+    from leukstudy.data import place
+
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(place, "refuse_if_changed", lambda: None)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.png").write_bytes(b"mine")
+    (tmp_path / "data.dvc").write_text("before")
+    own_folder(tmp_path / "own")
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, "_dvc", stopped)
+    for act in (
+        lambda: place.import_folder(tmp_path / "own"),
+        lambda: place.add_folders({"folder": tmp_path / "own"}),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            act()
+        assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine.png"]
+        assert (tmp_path / "data.dvc").read_text() == "before"
+        assert list((tmp_path / "build").iterdir()) == []

@@ -13,7 +13,7 @@ from leukstudy.data.adapters import folder
 from leukstudy.data.group import file_numbers, join_near_duplicates
 from leukstudy.data.identify import perceptual_hash
 from leukstudy.data.manifest import COLUMNS, DRAWN, WORKING, catalogue, flow, read_manifest, write_manifest
-from leukstudy.data.sources import SOURCES, find_source
+from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.data.split import assign
 from leukstudy.params import SourceUse
 
@@ -309,6 +309,8 @@ def test_sources_registry(root):
     assert SOURCES["phantom"].synthetic and not SOURCES["taleqani"].synthetic
     with pytest.raises(DataProblem, match=r"did you mean 'taleqani'\?.*folder"):
         find_source("taleqanni")
+    for name in ("folder", "phantom"):  # the others: test_adapters.py
+        assert list(source_rows(SOURCES[name], root).columns) == [*folder.COLUMNS, "excluded_by_source"]
 
 
 def test_perceptual_hash_sees_pictures_not_pixels():

@@ -65,7 +65,7 @@ def stem(path: str) -> str:
 
 def as_rows(
     root: Path,
-    records: Iterable[Mapping[str, str]],
+    records: Iterable[dict[str, str]],
     *,
     expected: str,
     left_out: Mapping[str, int] | None = None,
@@ -80,7 +80,8 @@ def as_rows(
     if not records:
         passed = "".join(f"; {count} passed over: {reason}" for reason, count in left_out.items())
         raise DataProblem(f"{root}: no image of this source found{passed}. Expected: {expected}")
-    table = pd.DataFrame(records, columns=COLUMNS).fillna("").astype("str")
+    empty = dict.fromkeys(COLUMNS, "")
+    table = pd.DataFrame([empty | record for record in records], columns=COLUMNS, dtype="str")
     table = table.sort_values("path", ignore_index=True)
     table.attrs["left_out"] = left_out
     table.attrs["notes"] = list(notes)

@@ -27,14 +27,16 @@ def rows(root: Path) -> pd.DataFrame:
     """
     images, others = listing(root)
     types = _types(Path(root), [path for path in others if path.lower().endswith(".csv")])
-    datasets = {dataset for dataset, _ in types}
+    smears = [
+        path for path in images if path.lower().endswith(".bmp")
+    ]  # not masks, nor the README's pictures
+    listed = {dataset for dataset, _ in types}
+    there = {_dataset(str(PurePosixPath(path).parent)) for path in smears}
     records, left_out, used = [], Counter(), set()
-    for path in images:
-        if not path.lower().endswith(".bmp"):
-            continue  # masks, and the README's pictures
+    for path in smears:
         dataset = _dataset(str(PurePosixPath(path).parent))
-        if len(datasets) == 1 and not (dataset and "" not in datasets):
-            (dataset,) = datasets  # one dataset alone, whose folder or CSV does not say which it is
+        if len(listed) == len(there) == 1 and "" in listed | there:
+            (dataset,) = listed  # one dataset alone, whose folder or CSV does not say which it is
         key = (dataset, stem(path).lstrip("0"))
         if key not in types:
             left_out["image that no CSV names"] += 1

@@ -38,7 +38,7 @@ OWN = (
             "<class>/...; optionally metadata.csv with path and any of patient_id, slide_id, original_id, "
             "official_split (train, val, test)"
         ),
-        tested="fabricated folders",
+        tested="fabricated folders; odd: names, metadata.csv from Windows, incomplete, contradictory (tests/unit/test_manifest.py)",
     ),
 )
 

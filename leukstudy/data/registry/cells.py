@@ -42,7 +42,7 @@ CELLS = (
             "'ig' holds immature granulocytes (MY, PMY, MMY in the names), 'neutrophil' bands and segmented ones.",
         ),
         overlaps=("bloodmnist",),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature; odd: a hidden .DS_*.jpg, a zip within a zip",
     ),
     Source(
         name="bloodmnist",
@@ -80,7 +80,7 @@ CELLS = (
             "28x28 images are below acquire.min_side and would all be left out as tiny.",
         ),
         overlaps=("pbc",),
-        tested="a fabricated miniature npz",
+        tested="a fabricated npz; odd: missing arrays, pickled objects, labels or shapes that do not fit, a truncated file",
     ),
     Source(
         name="raabin",
@@ -95,6 +95,7 @@ CELLS = (
         access="download Train, TestA and TestB of the double-labelled crops from the page (rar or zip ?)",
         layout="{Train,TestA,TestB}/{Basophil,Eosinophil,Lymphocyte,Monocyte,Neutrophil}/ at any depth",
         label_kind="cell type",
+        classes=dict.fromkeys(("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")),
         images=16633,
         image_size="575x575 ?",
         group_level="block",
@@ -103,7 +104,7 @@ CELLS = (
             "TestA and TestB are both official test; TestB comes from another camera and stain.",
             "Its Leukemia_Data (ALL, AML, CLL, CML) is another delivery, which no adapter here has seen.",
         ),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature; odd: letter case, a folder of no split",
     ),
     Source(
         name="bccd",
@@ -130,7 +131,8 @@ CELLS = (
             "Two boxes of red cells have no area (BloodImage_00338, BloodImage_00343).",
             "The third-party nucleus masks are JPEG-like greys, and three have no image (00096, 00280, 00329).",
         ),
-        tested="a fabricated miniature; 364 real images (4,155 RBC, 372 WBC, 361 platelets)",
+        tested="364 real images (boxes: 4,153 RBC of 4,155, 372 WBC, 361 platelets; 364 masks); a fabricated miniature; odd: boxes "
+        "without area, outside the image, without numbers, of unknown cells; broken XML, XML and masks without image",
     ),
     Source(
         name="segmentation_wbc",
@@ -165,6 +167,7 @@ CELLS = (
             "Dataset 1 has one image of type 5 only.",
         ),
         exclusions={"139.bmp": "the same picture as 112.bmp of Dataset 1 (with another drawing of its mask)"},
-        tested="a fabricated miniature; 300 real images with masks (Dataset 1)",
+        tested="300 real images with masks (Dataset 1 alone, flat, labels.csv); fabricated miniatures; odd: images without type or "
+        "mask, types without image, one CSV for two datasets",
     ),
 )

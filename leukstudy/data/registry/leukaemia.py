@@ -33,7 +33,8 @@ LEUKAEMIA = (
             "The published counts are training folds (7272 ALL, 3389 HEM) and preliminary test (1219, 648) together.",
             "Numbers of the three training folds are not kept: cross-validation here deals its own.",
         ),
-        tested="fabricated miniatures of the TCIA and the Kaggle layout",
+        tested="fabricated miniatures of the TCIA and the Kaggle layout; odd: doubled folders, a subject spelt h12 and H12, CSV "
+        "missing, naming absent files or two labels, UIDs or bare subjects in it, name against folder, a cell twice, .BMP",
     ),
     Source(
         name="all_idb1",
@@ -68,7 +69,8 @@ LEUKAEMIA = (
             "Neighbouring fields may show one patient: blocks of file numbers are the safer group.",
         ),
         overlaps=("all_idb2", "five_class_augmented"),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature; odd: .JPG, other pictures, overlapping fields, marks outside the image or without "
+        "numbers or field, a field twice",
     ),
     Source(
         name="all_idb2",
@@ -93,7 +95,7 @@ LEUKAEMIA = (
             "Exact duplicates exist.",
         ),
         overlaps=("all_idb1", "five_class_augmented"),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature; odd: .TIF, a folder above",
     ),
     Source(
         name="taleqani",
@@ -122,7 +124,8 @@ LEUKAEMIA = (
             "'Benign' means suspected of ALL and found not to be, not healthy.",
         ),
         overlaps=("blood_cell_cancer_4class",),
-        tested="fabricated miniatures, nested and flat; 2,591 real images (Benign 399, Early 785, Pre 763, Pro 644)",
+        tested="2,591 real images (Benign 399, Early 785, Pre 763, Pro 644) in flat folders; fabricated miniatures, nested and "
+        "flat; odd: Segmented/ beside, other names, name against folder, an image twice, Thumbs.db",
     ),
     Source(
         name="blood_cell_cancer_4class",
@@ -171,7 +174,8 @@ LEUKAEMIA = (
             "One file ends in .tiff.tiff (seen in public code that reads the set).",
             "The counts of the rarer types are from the paper ?; only their sum was checked.",
         ),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature of RGBA TIFFs; odd: .tiff.tiff, annotations.dat missing, incomplete or of another "
+        "opinion, name against folder",
     ),
     Source(
         name="aml_mll",
@@ -186,16 +190,16 @@ LEUKAEMIA = (
         access="by IBM Aspera from TCIA's page ?",
         layout=(
             "assumed from public code that reads the set, not seen: <subtype>/<patient>/image_N.tif at any depth, as "
-            "in data/CBFB_MYH11/AQK/image_021.tif"
+            "in image_data/CBFB_MYH11/AQK/image_021.tif"
         ),
-        label_kind="stage",
+        label_kind="diagnosis",
         group_level="patient",
         groups="the folder that holds the image is taken for the patient (129 with AML, 60 stem-cell donors)",
         cautions=(
             "The label is the patient's genetic subtype, given to every cell: most cells of a bag may be normal.",
             "More than 80,000 images; the exact number is not known here.",
         ),
-        tested="a fabricated miniature of the assumed layout",
+        tested="a fabricated miniature of the assumed layout; odd: a patient under two labels, pictures elsewhere",
     ),
     Source(
         name="five_class_augmented",
@@ -209,6 +213,7 @@ LEUKAEMIA = (
             "{ALL,AML,CLL,CML,H}*/<class>_original_<original's name>_<id>.jpg at any depth, as Augmentor writes them"
         ),
         label_kind="diagnosis",
+        classes=dict.fromkeys(("ALL", "AML", "CLL", "CML", "H")),
         group_level="original",
         groups="the original image that a copy was made from, by its name; patients are unknown",
         cautions=(
@@ -216,6 +221,6 @@ LEUKAEMIA = (
             "Where the originals come from is not said; ALL and H may be ALL-IDB ?.",
         ),
         overlaps=("all_idb1", "all_idb2"),
-        tested="a fabricated miniature",
+        tested="a fabricated miniature; odd: originals beside their copies, copies in several folders, one name in two classes",
     ),
 )  # fmt: skip

@@ -38,7 +38,7 @@ class Source:
     gate: one of `GATES`; access: in one sentence, how one gets the files.
     layout: what the adapter expects to find.
     label_kind: one of `LABEL_KINDS`.
-    classes: the published number of images of each label, {} where unknown.
+    classes: the published number of images of each label (None: not known), {} where the labels are unknown.
     images: the published number of labelled images, None where unknown.
     image_size: width x height in pixels; without '?' or 'about' `data verify` holds every image to it.
     checksums: file name -> 'md5:...' or 'sha256:...', where the publisher gives them.
@@ -65,7 +65,7 @@ class Source:
     access: str = ""
     layout: str = ""
     label_kind: str = "diagnosis"
-    classes: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, int | None] = field(default_factory=dict)
     images: int | None = None
     image_size: str = "?"
     checksums: dict[str, str] = field(default_factory=dict)
