@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from leukstudy import params, paths
+from leukstudy.schema import unknown
 
 BASE = "demo"  # the full, commented file that the other presets change; git's params.yaml is the same, byte for byte
 NAMED = ("train", "tasks", "sources")  # blocks of named things: a preset removes one by giving it as null
@@ -29,7 +30,7 @@ def text_of(name: str) -> str:
     Raises params.BadParams for a preset that does not exist, or whose result is not valid.
     """
     if name not in names():
-        raise params.BadParams(params.unknown(name, names(), "preset"))
+        raise params.BadParams(unknown(name, names(), "preset"))
     base_file = paths.PRESETS / f"{BASE}.yaml"
     if name == BASE:
         return base_file.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from leukstudy import paths
+from leukstudy import params, paths
 from leukstudy.data import DataProblem
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 
@@ -232,22 +232,13 @@ def _within(folder: Path) -> Path:
 
 def _of_study() -> list[tuple[str, Path]]:
     """The sources that params.yaml names, and where they lie."""
-    from ruamel.yaml import YAML  # noqa: PLC0415
-
-    given = YAML(typ="safe").load(paths.PARAMS.read_text(encoding="utf-8")) or {}
-    sources = (given.get("data") or {}).get("sources")
-    if sources:
-        return [(name, paths.DATA / ((entry or {}).get("folder") or name)) for name, entry in sources.items()]
-    name = (given.get("acquire") or {}).get("source")
-    if name is None:
-        raise DataProblem(f"{paths.PARAMS} names no source; say which: leukstudy data verify SOURCE [PATH]")
-    return [(name, paths.DATA)]
+    return [(name, paths.DATA / use.folder) for name, use in params.load().data.sources.items()]
 
 
 def _or_exit(function, *arguments, **options):
     try:
         return function(*arguments, **options)
-    except DataProblem as error:
+    except (DataProblem, params.BadParams) as error:
         _fail(str(error))
 
 

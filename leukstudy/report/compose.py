@@ -13,9 +13,10 @@ import pandas as pd
 from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
 from leukstudy.data.sources import SOURCES
 from leukstudy.evaluate.published import published
-from leukstudy.params import READS, NetworkSettings, Study, fingerprint
+from leukstudy.params import READS, Study, fingerprint
 from leukstudy.report import tables
 from leukstudy.report.render import render_notebook
+from leukstudy.schema import NetworkSettings
 
 TITLES = {
     "acquire": "Acquire: which images, whose, and which may a model learn from?",

@@ -7,8 +7,8 @@ import pytest
 from leukstudy.evaluate.external import external_records
 from leukstudy.evaluate.summary import evaluate_experiment
 from leukstudy.models import train
-from leukstudy.params import ClassicalSettings
 from leukstudy.report.tables import external_html
+from leukstudy.schema import ClassicalSettings
 
 TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
 SETTINGS = {

@@ -15,7 +15,7 @@ from leukstudy.data.identify import perceptual_hash
 from leukstudy.data.manifest import COLUMNS, DRAWN, WORKING, catalogue, flow, read_manifest, write_manifest
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.data.split import assign
-from leukstudy.params import SourceUse
+from leukstudy.schema import SourceUse
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from ruamel.yaml import YAML
 
-from leukstudy import params, paths, presets
+from leukstudy import params, paths, presets, schema
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ def test_what_params_allow_is_what_the_code_knows():
 
     from leukstudy.imaging.segment import METHODS
 
-    assert set(get_args(params.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
-    for name in get_args(params.Plots.model_fields["palette"].annotation):
+    assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
+    for name in get_args(schema.Plots.model_fields["palette"].annotation):
         assert len(sns.color_palette(name)) >= 6
 
 

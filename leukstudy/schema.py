@@ -1,0 +1,309 @@
+"""What `params.yaml` may hold, block by block: each class is one block, or a part of one.
+
+Unknown keys are refused and the nearest known key is named. What a value does stands beside it in `params.yaml`.
+"""
+
+import difflib
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from leukstudy.models import zoo
+
+
+class Block(BaseModel):
+    """A block of `params.yaml` that refuses keys it does not know and names the near miss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_near_miss(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            # the model decides which keys an experiment has, so a wrong model is said before wrong keys
+            if "model" in cls.model_fields and "model" in values and values["model"] not in zoo.ZOO:
+                raise ValueError(unknown(str(values["model"]), zoo.ZOO, "model"))
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown(str(key), cls.model_fields, "key"))
+        return values
+
+
+def unknown(found: str, known: Any, what: str) -> str:
+    """Say that `found` is not among `known`, with the nearest known name where there is one."""
+    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"unknown {what} '{found}': {hint}known: {', '.join(known)}"
+
+
+class Fractions(Block):
+    """Shares of the images in the three splits; they must add up to 1."""
+
+    train: float = Field(gt=0, lt=1)
+    val: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "Fractions":
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + val + test is {total:g}, expected 1")
+        return self
+
+
+# Names of sources, tasks and experiments become names of files, of DVC stages and of groups.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class SourceUse(Block):
+    """One source of the study: where under data/ it lies, and what the study calls its labels."""
+
+    folder: str
+    labels: dict[str, str] | None
+
+    @model_validator(mode="after")
+    def _inside(self) -> "SourceUse":
+        parts = PurePosixPath(self.folder).parts
+        if PurePosixPath(self.folder).is_absolute() or ".." in parts:
+            raise ValueError(
+                f"folder '{self.folder}' does not lie in data/; name a folder of it, or . for all of it"
+            )
+        return self
+
+
+class Data(Block):
+    """Stage `acquire`: what data/ holds, and which of its images are looked at."""
+
+    sources: dict[Name, SourceUse] = Field(min_length=1)
+    min_side: int = Field(ge=1)
+    max_groups_per_class: int | None = Field(ge=3)
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Data":
+        folders = {name: PurePosixPath(use.folder) for name, use in self.sources.items()}
+        for name, folder in folders.items():
+            for other, outer in folders.items():
+                if name != other and folder.is_relative_to(outer):
+                    raise ValueError(
+                        f"sources.{name}.folder '{folder}' lies in that of {other} ('{outer}'): each image would be read "
+                        "twice; give each source a folder of its own"
+                    )
+        return self
+
+
+class Split(Block):
+    """Stage `acquire`: what may never stand on both sides, and who goes where."""
+
+    scheme: Literal["grouped", "official", "leave_one_source_out"]
+    group_by: Literal["auto", "patient", "slide", "original", "cluster", "block"]
+    block_size: int = Field(ge=1)
+    join_near_duplicates: bool
+    fractions: Fractions
+    folds: int = Field(ge=2)
+    external: list[Name]
+    held_out: Name | None
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Split":
+        if (self.scheme == "leave_one_source_out") != (self.held_out is not None):
+            raise ValueError(
+                "held_out names the source that leave_one_source_out tests on, and is null for the other schemes; found "
+                f"scheme: {self.scheme} with held_out: {self.held_out or 'null'}"
+            )
+        if self.held_out in self.external:
+            raise ValueError(f"'{self.held_out}' cannot be both held_out and external")
+        return self
+
+
+class Audit(Block):
+    """Stage `acquire`: what is looked for in the data, and what ends the stage."""
+
+    fail_on: list[str]
+
+
+class Task(Block):
+    """A question put to the images: classes in order, each the union of labels; `positive` for a binary task."""
+
+    question: str
+    classes: dict[str, list[str]]
+    positive: str | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Task":
+        if len(self.classes) < 2:
+            raise ValueError(f"{len(self.classes)} class, expected two or more")
+        labels = [label for group in self.classes.values() for label in group]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"label {twice[0]!r} stands in more than one class")
+        if len(self.classes) == 2 and self.positive not in self.classes:
+            raise ValueError(f"a task of two classes needs `positive`, one of {list(self.classes)}")
+        if len(self.classes) > 2 and self.positive is not None:
+            raise ValueError(
+                f"`positive` is for two classes; this task has {len(self.classes)}: set it to null"
+            )
+        if self.positive is not None and list(self.classes)[1] != self.positive:
+            raise ValueError(f"the positive class must stand second: {list(self.classes)}")
+        return self
+
+
+class Plots(Block):
+    """How figures look; changing it draws figures again and trains nothing."""
+
+    palette: Literal[
+        "colorblind",
+        "deep",
+        "muted",
+        "bright",
+        "dark",
+        "pastel",
+        "Set1",
+        "Set2",
+        "Set3",
+        "Dark2",
+        "tab10",
+        "Paired",
+    ]
+    dpi: int = Field(ge=40, le=400)
+
+
+class Explore(Block):
+    """Stage `explore`: what the images look like before anything is done to them."""
+
+    images_per_class: int = Field(ge=1, le=20)
+    sample: int = Field(ge=10)
+    seed: int = Field(ge=0)
+
+
+class MaskCorner(Block):
+    """A corner painted over with the image's background, in fractions of width and height."""
+
+    corner: Literal["bottom-right", "bottom-left", "top-right", "top-left"]
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+
+class Prepare(Block):
+    """Stage `prepare`: one size, the papers' filters, masks, features."""
+
+    size: int = Field(ge=16, le=1024)
+    mask_corner: MaskCorner | None
+    gaussian_sigma: float = Field(ge=0, le=10)
+    equalise: Literal["none", "global", "clahe"]
+    segmentation: Literal["stain", "otsu_green3", "otsu_grey"]
+    overlay_images: int = Field(ge=1, le=12)
+
+
+class Augment(Block):
+    """Random changes of training images, drawn anew each epoch."""
+
+    flip: bool
+    rotate: bool
+    brightness: float = Field(ge=0, le=0.5)
+    zoom: float = Field(ge=0, le=0.5)
+
+
+class Experiment(Block):
+    """What every experiment says."""
+
+    task: str
+    model: str
+    baseline: bool
+    seed: int = Field(ge=0)
+
+
+class ClassicalSettings(Experiment):
+    """A scikit-learn model on columns of the feature table."""
+
+    features: list[Literal["colour", "corner", "morph", "texture"]] = Field(min_length=1)
+    c: float = Field(gt=0)
+    class_weight: Literal["balanced", "none"]
+    resample: Literal["none", "smote"]
+
+
+class NetworkSettings(Experiment):
+    """A neural network, trained from scratch or as a head on a frozen backbone."""
+
+    mode: Literal["scratch", "frozen"]
+    weights: str
+    scaling: Literal["imagenet", "unit"]
+    image_size: int = Field(ge=16, le=1024)
+    filters: list[PositiveInt] = Field(min_length=1)
+    head_units: int = Field(ge=0)
+    dropout: float = Field(ge=0, lt=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    early_stopping: int = Field(ge=0)
+    plateau_patience: int = Field(ge=0)
+    plateau_factor: float = Field(gt=0, lt=1)
+    class_weight: Literal["balanced", "none"]
+    resample: Literal["none", "smote"]
+    augment: Augment
+
+    @model_validator(mode="after")
+    def _possible(self) -> "NetworkSettings":
+        if self.mode == "scratch" and self.resample == "smote":
+            raise ValueError(
+                "resample: smote works on embeddings (mode: frozen); pixels of cells cannot be interpolated"
+            )
+        changes = self.augment
+        if self.mode == "frozen" and (changes.flip or changes.rotate or changes.brightness or changes.zoom):
+            raise ValueError(
+                "mode: frozen embeds each image once, unchanged; switch augment off (flip, rotate: false; brightness, "
+                "zoom: 0.0) or use mode: scratch"
+            )
+        if self.mode == "frozen" and self.weights == "none":
+            raise ValueError(
+                "mode: frozen with weights: none would freeze random numbers; use weights: imagenet or a path"
+            )
+        return self
+
+
+def _kind(value: Any) -> str:
+    name = value.get("model") if isinstance(value, dict) else getattr(value, "model", None)
+    return zoo.ZOO[name].kind if name in zoo.ZOO else "network"
+
+
+AnyExperiment = Annotated[
+    Annotated[ClassicalSettings, Tag("classical")] | Annotated[NetworkSettings, Tag("network")],
+    Discriminator(_kind),
+]
+
+
+class Evaluate(Block):
+    """Stage `evaluate`: estimates on the test split, with intervals."""
+
+    resamples: int = Field(ge=20)
+    confidence: float = Field(gt=0.5, lt=1)
+    seed: int = Field(ge=0)
+
+
+class Interpret(Block):
+    """Stage `interpret`: Grad-CAM."""
+
+    images_per_outcome: int = Field(ge=1, le=12)
+
+
+class Errors(Block):
+    """Stage `errors`: the gallery of what went wrong."""
+
+    gallery: int = Field(ge=1, le=40)
+
+
+class Report(Block):
+    """Stage `report`: the page people read."""
+
+    title: str
+    question: str
