@@ -67,7 +67,7 @@ def c_nmc_tcia(root: Path) -> Expected:
 
 
 def c_nmc_kaggle(root: Path) -> Expected:
-    root = root / "C-NMC_Leukemia"
+    root = root / "final download" / "C-NMC_Leukemia"
     for name in ("fold_0/fold_0/all/UID_1_1_1_all.bmp", "fold_1/fold_1/hem/UID_H2_1_1_hem.BMP"):
         picture(root / "training_data" / name)
     for number in (1, 2):

@@ -1,12 +1,17 @@
 """Archives as publishers deliver them, unpacked whole or not at all, and never outside their folder."""
 
+import bz2
+import gzip
+import lzma
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters import bloodmnist
@@ -21,6 +26,11 @@ FOREIGN = {
 }
 """What needs a tool of its own, and the command that unpacks it."""
 
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
+    RuntimeError,  # what zipfile says of an encrypted member
+    NotImplementedError,  # and of an unknown compression
+)  # fmt: skip
 # A disk that is filled to the last byte stops more than this program.
 _KEEP_FREE = 1 << 30
 _CHUNK = 1 << 20
@@ -92,15 +102,9 @@ def _unpack(archive: Path, into: Path) -> None:
             raise DataProblem(
                 f"{archive}: no archive that can be unpacked here, or a damaged one; expected one of {', '.join(SUFFIXES)}"
             )
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-    ) as error:
-        # zipfile says RuntimeError of an encrypted member, NotImplementedError of an unknown compression
+    except DataProblem:
+        raise
+    except _DAMAGE as error:
         raise DataProblem(
             f"{archive}: cannot be unpacked ({error}); it may be incomplete: get it anew"
         ) from error
@@ -120,12 +124,25 @@ def _unpack_zip(archive: Path, into: Path) -> None:
 
 def _unpack_tar(archive: Path, into: Path) -> None:
     write = _writer(archive, into, declared=0)  # a tar's sizes are known when it has been read
-    with tarfile.open(archive) as packed:
+    with _opened(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as packed:
         for member in packed:
             if member.isfile():
                 write(member.name, lambda member=member: packed.extractfile(member))
             elif not member.isdir():
                 raise DataProblem(f"{archive}: {member.name!r} is a link or a device; it is not unpacked")
+        # tarfile stops at the last member: only whoever reads on has the compressor's checksum compared
+        while stream.read(_CHUNK):
+            pass
+
+
+def _opened(archive: Path) -> BinaryIO:
+    """A tar's own bytes, whatever it is compressed with."""
+    with archive.open("rb") as file:
+        magic = file.read(6)
+    for beginning, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if magic.startswith(beginning):
+            return opener(archive, "rb")
+    return archive.open("rb")
 
 
 def _writer(archive: Path, into: Path, *, declared: int) -> Callable[[str, Callable], None]:
@@ -143,7 +160,7 @@ def _writer(archive: Path, into: Path, *, declared: int) -> Callable[[str, Calla
     def write(name: str, opened: Callable) -> None:
         nonlocal written
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
+        if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
             raise DataProblem(
                 f"{archive}: {name!r} points outside the folder it is unpacked into; do not trust it"
             )

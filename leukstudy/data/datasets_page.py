@@ -12,7 +12,8 @@ _HEAD = """\
 What the study knows of each source. Facts are the publishers', or were seen in public code that reads the files; **a "?"
 marks what nobody here has verified**, and only the sources tested on real files were ever seen here. `leukstudy data get`
 fetches a source or says how, `leukstudy data verify` compares a delivery with this page, and
-`leukstudy data use NAME=PATH [NAME=PATH ...]` puts one or several behind the study.
+`leukstudy data use NAME=PATH [NAME=PATH ...]` puts one or several behind the study. Bibliographic details were not checked
+at the publishers; check them before you cite.
 """
 _TERMS = """\
 ## What was tested, and on what

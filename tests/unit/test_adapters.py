@@ -54,6 +54,12 @@ def test_every_source_has_a_miniature():
     assert {name for name, _ in MINIATURES.values()} == set(SOURCES)
 
 
+def test_the_embedded_phantom_is_read_whole(root):
+    table = source_rows(find_source("phantom"), root / "assets" / "phantom")
+    assert len(table) > 100 and set(table["label"]) == {"healthy", "ALL", "AML", "CLL", "CML"}
+    assert (table["patient_id"] != "").all() and not table["path"].str.startswith("_").any()
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_folder_without_anything_of_the_source_is_refused(name, tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")

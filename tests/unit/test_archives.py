@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from collections import namedtuple
 
+import numpy as np
 import pytest
 from fabricate_sources import bloodmnist_npz
 
@@ -119,11 +120,27 @@ def test_a_damaged_archive_leaves_nothing(tmp_path):
         with pytest.raises(DataProblem, match=r"damaged|incomplete"):
             unpack(archive, tmp_path / "out" / "set")
         assert not list((tmp_path / "out").iterdir())
-    content = bytearray(zipped(tmp_path / "y.zip", {"a.png": bytes(range(256)) * 40}).read_bytes())
-    content[60] ^= 0xFF
-    (tmp_path / "y.zip").write_bytes(content)
-    with pytest.raises(DataProblem, match="cannot be unpacked"):
-        unpack(tmp_path / "y.zip", tmp_path / "out" / "set")
+
+
+@pytest.mark.parametrize("place", [40, 200, 3000])
+@pytest.mark.parametrize("name", ["y.zip", "y.tar.gz", "y.tar.bz2", "y.tar.xz"])
+def test_a_flipped_byte_leaves_nothing(name, place, tmp_path):
+    noise = {"ALL/a.png": np.random.default_rng(0).bytes(2000) + bytes(range(256)) * 40}
+    archive = tmp_path / name
+    if name == "y.zip":
+        zipped(archive, noise)
+    else:
+        tarred(archive, noise, mode="w:" + name.split(".")[-1])
+    content = bytearray(archive.read_bytes())
+    content[min(place, len(content) - 100)] ^= 0xFF
+    archive.write_bytes(content)
+    try:
+        found = tree(unpack(archive, tmp_path / "out" / "set"))
+    except DataProblem as error:
+        assert "cannot be unpacked" in str(error) or "no archive" in str(error)
+        assert not list((tmp_path / "out").iterdir())
+    else:
+        assert found == noise  # the byte was not part of what counts
 
 
 @pytest.mark.parametrize(

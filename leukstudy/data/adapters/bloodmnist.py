@@ -1,6 +1,7 @@
 """BloodMNIST: an .npz of arrays, unpacked to <class>/<split>_NNNNN.png with the official split in metadata.csv."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def unpack(archive: Path, into: Path) -> int:
                     (into / path).parent.mkdir(parents=True, exist_ok=True)
                     Image.fromarray(pixels).save(into / path)
                     lines.append(f"{path},{split}")
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataProblem(f"{archive}: no sound .npz file ({error}); get it anew") from error
     (into / METADATA).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(lines) - 1

@@ -1,7 +1,7 @@
 """C-NMC 2019, as TCIA or the Kaggle mirror delivers it; the nesting of folders does not matter.
 
     C-NMC_training_data/fold_0/all/UID_11_10_1_all.bmp     subject 11, image 10, cell 1
-    C-NMC_training_data/fold_2/hem/UID_H12_1_4_hem.bmp     subjects of healthy donors begin with H
+    C-NMC_training_data/fold_2/hem/UID_H12_1_4_hem.bmp     subjects without leukaemia begin with H
     C-NMC_test_prelim_phase_data/1.bmp                     preliminary test set, named in a CSV
     C-NMC_test_prelim_phase_data_labels.csv                Patient_ID, new_names, labels (1 = ALL)
     C-NMC_test_final_phase_data/1.bmp                      without labels
@@ -40,12 +40,11 @@ def rows(root: Path) -> pd.DataFrame:
     records, left_out, prelim, used = [], Counter(), 0, set()
     for path in images:
         name = PurePosixPath(path).name
-        above = " ".join(folders_of(path))
         found = _UID.fullmatch(name[: name.rindex(".")])
         if found:
             spelling[found[1].upper()].add(found[1])
             records.append(_training_cell(root, path, found))
-        elif "final" in above or "testing" in above:
+        elif _is_final(path):
             left_out["final test set, without labels"] += 1
         elif not re.fullmatch(r"\d+", name[: name.rindex(".")]):
             left_out["a name of no known form"] += 1
@@ -73,6 +72,16 @@ def rows(root: Path) -> pd.DataFrame:
         root, records, left_out=left_out, notes=notes,
         expected="UID_<subject>_<image>_<cell>_{all,hem}.bmp at any depth, and the preliminary test set with its CSV",
     )  # fmt: skip
+
+
+def _is_final(path: str) -> bool:
+    """Whether the nearest folder that names a test set names the final one."""
+    for folder in folders_of(path):
+        if "prelim" in folder or "validation" in folder:
+            return False
+        if "final" in folder or "testing" in folder:
+            return True
+    return False
 
 
 def _training_cell(root: Path, path: str, uid: re.Match) -> dict[str, str]:

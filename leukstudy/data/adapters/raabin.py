@@ -1,4 +1,4 @@
-"""Raabin-WBC, double-labelled crops: {Train,TestA,TestB}/<type>/; Test-B comes from another camera and stain."""
+"""Raabin-WBC, double-labelled crops: {Train,TestA,TestB}/<type>/."""
 
 from pathlib import Path
 

@@ -101,7 +101,8 @@ CELLS = (
         group_level="block",
         groups="no patient in the names ?: blocks of file numbers",
         cautions=(
-            "TestA and TestB are both official test; TestB comes from another camera and stain.",
+            "TestA and TestB are both official test; TestB comes from another camera and stain ?.",
+            "Said to be of healthy people, but for some basophils of a patient with leukaemia ?.",
             "Its Leukemia_Data (ALL, AML, CLL, CML) is another delivery, which no adapter here has seen.",
         ),
         tested="a fabricated miniature; odd: letter case, a folder of no split",

@@ -29,7 +29,7 @@ LEUKAEMIA = (
         groups="subject, from the file name or the CSV, letters in upper case; h12 and H12 are taken for one subject",
         cautions=(
             "One cell on black: the outline of the cut says something about the label, whatever the cell looks like.",
-            "HEM are healthy donors, whose ids begin with H: the name gives the label away.",
+            "Ids of HEM subjects begin with H ?: the name gives the label away.",
             "The published counts are training folds (7272 ALL, 3389 HEM) and preliminary test (1219, 648) together.",
             "Numbers of the three training folds are not kept: cross-validation here deals its own.",
         ),
@@ -182,7 +182,7 @@ LEUKAEMIA = (
         title="AML-Cytomorphology (MLL, Helmholtz Munich)",
         adapter="aml_mll",
         licence="CC BY ?",
-        home="https://www.cancerimagingarchive.net/collection/aml-cytomorphology_mll_helmholtz",
+        home="https://doi.org/10.7937/6ppe-4020",
         doi="10.7937/6ppe-4020",
         citation="Hehr M et al. Explainable AI identifies diagnostic cells of genetic AML subtypes. PLOS Digit Health "
         "2023;2:e0000187.",
