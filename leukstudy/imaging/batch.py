@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.instances import split_cells
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
 from leukstudy.imaging.segment import METHODS, segment_cells, segment_nuclei
@@ -120,7 +121,7 @@ def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict
         cell = segment_cells(rgb, nucleus)
         images[row] = finish(rgb, gaussian_sigma=settings["gaussian_sigma"], equalise=settings["equalise"])
         nuclei[row], cells[row] = nucleus, cell
-        features.append(all_features(rgb, nucleus, cell, delivered))
+        features.append(all_features(rgb, nucleus, split_cells(nucleus, cell), delivered))
     for array in (images, nuclei, cells):
         array.flush()
     return features

@@ -6,7 +6,7 @@ None knows anything of cells but colour: platelets, dirt and red cells that shar
 import cv2
 import numpy as np
 
-from leukstudy.imaging.masks import opened, otsu, pieces, without_holes
+from leukstudy.imaging.masks import otsu, pieces, without_holes
 
 
 def otsu_grey(rgb: np.ndarray) -> np.ndarray:

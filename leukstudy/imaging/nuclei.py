@@ -129,6 +129,11 @@ def on_bright(rgb: np.ndarray) -> np.ndarray:
 
 def transmission(rgb: np.ndarray) -> np.ndarray:
     """Each channel over the background's (its 90th percentile), (H, W, 3) float32 in [0, 1]."""
+    return cv2.LUT(rgb, transmission_table(rgb))
+
+
+def transmission_table(rgb: np.ndarray) -> np.ndarray:
+    """What `transmission` makes of each level of each channel of this image, (1, 256, 3) float32, for cv2.LUT."""
     shown = (brightest(rgb) > _VOID).astype(np.uint8)
     mask = shown if shown.any() else None
     table = np.empty((1, 256, 3), dtype=np.float32)
@@ -136,7 +141,7 @@ def transmission(rgb: np.ndarray) -> np.ndarray:
         count = np.cumsum(cv2.calcHist([rgb], [channel], mask, [256], [0, 256]))
         background = max(int(np.searchsorted(count, 0.9 * count[-1])), 30)
         table[0, :, channel] = np.minimum(np.arange(256) / background, 1)
-    return cv2.LUT(rgb, table)
+    return table
 
 
 def brightest(rgb: np.ndarray) -> np.ndarray:
