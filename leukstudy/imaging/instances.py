@@ -2,7 +2,7 @@
 
 A granulocyte has several lobes in one cell, and two touching cells have one mask: nuclei alone cannot tell
 them apart. The cell's outline can. Between the lobes of one cell the cell is as thick as at the lobes; between
-two cells there is a waist (thickness: distance from the outline, as in the watershed of Vincent and Soille 1991).
+two cells there is a waist. Thickness is the distance from the outline, whose saddles a watershed would flood over.
 """
 
 import cv2

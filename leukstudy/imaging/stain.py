@@ -14,7 +14,7 @@ import numpy as np
 from leukstudy.imaging.nuclei import brightest, on_bright, transmission_table
 
 # Optical densities of methylene blue (an azure) and eosin, unit length: the "Giemsa" vectors of Landini's implementation
-# of Ruifrok and Johnston (2001), measured on slides stained with one dye at a time.
+# of Ruifrok and Johnston (2001).
 AZURE_EOSIN = np.float32([[0.834750, 0.513556, 0.196330], [0.092789, 0.954111, 0.283111]])
 # CIE Lab mean and standard deviation that `reinhard` brings an image to: medians over the embedded phantom's pictures.
 REFERENCE_LAB = np.float32([[73.8, 13.8, -7.4], [17.1, 12.1, 15.5]])
@@ -135,8 +135,8 @@ def even_illumination(rgb: np.ndarray) -> np.ndarray:
     """Uneven light divided out: the background becomes as bright everywhere as it is on the whole.
 
     A surface of second degree is fitted to each channel of the background (on a grid of 64 x 64 points at most), cells left
-    out step by step: what is more than 8% below the surface is no background (after Likar et al. 2000). An image in which
-    less than a tenth is background is given back as it is.
+    out step by step: what is more than 8% off the surface is no background (polynomial shading correction, as in Russ, The
+    Image Processing Handbook). An image in which less than a tenth is background is given back as it is.
     """
     height, width = rgb.shape[:2]
     small = cv2.resize(rgb, (min(width, 64), min(height, 64)), interpolation=cv2.INTER_AREA).astype(float)

@@ -112,7 +112,7 @@ def _nucleoli(alone: np.ndarray, nucleus: np.ndarray, spread: float) -> dict[str
     # Smoothed by a tenth of the radius, so that a nucleolus is one spot and a grain of chromatin none.
     smooth = cv2.GaussianBlur(alone, (0, 0), max(0.6, 0.06 * radius))
     spots = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, disc(window)) > max(spread, 3.0)
-    count, labels, areas = pieces(spots & shrunk(nucleus, 0.15 * radius))
+    count, _, areas = pieces(spots & shrunk(nucleus, 0.15 * radius))
     size = np.sqrt(areas / np.pi) / radius
     real = (size >= 1 / 16) & (size <= 0.5) & (areas >= 3)
     real[0] = False
