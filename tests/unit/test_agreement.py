@@ -9,7 +9,7 @@ from leukstudy.report.agreement import limits_of_agreement, plot_bland_altman
 
 def test_known_limits():
     truth = np.array([10.0, 20.0, 30.0, 40.0])
-    bias, low, high = limits_of_agreement(truth + [1, 3, 1, 3], truth)
+    bias, low, high = limits_of_agreement(np.array([11.0, 23, 31, 43]), truth)
     spread = 1.96 * np.std([1, 3, 1, 3], ddof=1)
     assert (bias, low, high) == pytest.approx((2, 2 - spread, 2 + spread))
     assert limits_of_agreement(truth, truth) == (0, 0, 0)

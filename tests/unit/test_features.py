@@ -141,7 +141,7 @@ def test_colours_and_dyes():
     assert blue["cytoplasm_lightness"] > blue["nucleus_lightness"] and blue["cytoplasm_b"] < 0
     rgb[cell & ~nucleus] = (235, 190, 200)
     pink = measured(nucleus, cell, rgb)
-    assert blue["cytoplasm_basophilia"] > 0.6 > 0.3 > pink["cytoplasm_basophilia"]
+    assert blue["cytoplasm_basophilia"] > 0.6 and pink["cytoplasm_basophilia"] < 0.3
     assert (
         blue["cytoplasm_azure"] > pink["cytoplasm_azure"]
         and blue["cytoplasm_eosin"] < pink["cytoplasm_eosin"]

@@ -138,7 +138,7 @@ def test_nothing_is_on_unless_asked_for(rgb):
 
 
 def test_views():
-    rgb, truth = blob_cell(np.random.default_rng(5), size=96)
+    rgb, _ = blob_cell(np.random.default_rng(5), size=96)
     nuclei = segment_nuclei(rgb)
     labels = label_cells(rgb, nuclei)
     masked = view(rgb, nuclei, labels, "masked")
