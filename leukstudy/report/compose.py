@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
-from leukstudy.data.sources import SOURCES
+from leukstudy.data.sources import find_source
 from leukstudy.evaluate.published import published
 from leukstudy.params import READS, Study, fingerprint
 from leukstudy.report import tables
@@ -102,7 +102,7 @@ def context(study: Study, manifest: pd.DataFrame, records: Sequence[Mapping], no
     """Give what the page's template needs (see `render.render_index`)."""
     kept = manifest[manifest["excluded"] == ""]
     level = level_of(manifest)
-    names = ", ".join(SOURCES[name].title for name in sources_of(manifest))
+    names = ", ".join(find_source(name).title for name in sources_of(manifest))
     data = {
         "Source": names,
         "Images": f"{len(manifest):,} found, {len(kept):,} kept",
