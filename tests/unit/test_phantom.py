@@ -91,7 +91,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
             tmp_path / name, seed=seed, patients=FEW, images_per_patient=3, size=48, workers=workers
         )
     a, b, c = (files(tmp_path / name) for name in "abc")
-    assert len(a) == 2 * 9 + 2
+    assert len(a) == 2 * 9 + 3
     assert a == b
     assert not {data for path, data in a.items() if path.endswith(".png")} & {
         data for path, data in c.items() if path.endswith(".png")
@@ -289,20 +289,20 @@ def test_an_empty_folder_is_filled(tmp_path):
     assert frame["path"].tolist() == ["CML/P001_00.png"]
     assert frame.columns.tolist() == ["path", "patient_id", "slide_id", "cell_type"]
     assert set(files(tmp_path / "out")) == {
-        "CML/P001_00.png", "_truth/CML/P001_00.png", "metadata.csv", "README.md"
+        "CML/P001_00.png", "_truth/CML/P001_00.png", "metadata.csv", "README.md", "phantom.json"
     }  # fmt: skip
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
     calls = []
 
-    def full(path, image):
+    def full(path, image, how):
         calls.append(path)
         if len(calls) > 3:
             raise OSError(28, "No space left on device")
         path.write_bytes(b"x")
 
-    monkeypatch.setattr("leukstudy.data.phantom.smear._write_png", full)
+    monkeypatch.setattr("leukstudy.data.phantom.smear._write_image", full)
     with pytest.raises(OSError, match="No space"):
         write_phantom(tmp_path / "out", seed=1, patients=FEW, size=32)
     assert list(tmp_path.iterdir()) == []

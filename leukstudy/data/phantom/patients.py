@@ -5,7 +5,7 @@ of it can tell the classes apart except by chance; the classes differ by morphol
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Patient:
     effects: dict[str, float]
     slides: tuple[dict[str, float], ...]
     seed: tuple[int, ...]
+    shift: dict[str, float] = field(default_factory=dict)  # a planted offset of effects, in SDs
 
     def slide_id(self, slide: int) -> str:
         """Give the name of one of the patient's slides, e.g. P031-B."""
@@ -105,6 +106,7 @@ def image_effects(patient: Patient, slide: int, rng: np.random.Generator) -> dic
                 part["patient"] * patient.effects[name]
                 + part["slide"] * patient.slides[slide][name]
                 + part["image"] * z
+                + patient.shift.get(name, 0.0)
             )
         )
         for (name, sd), z in zip(EFFECTS.items(), own, strict=True)
