@@ -6,10 +6,7 @@ is taken here, while the pixels are at hand: a row of numbers, however large the
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import chain, islice
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -18,7 +15,7 @@ from PIL import Image
 
 from leukstudy.data.measure import MEASURES, measure
 from leukstudy.imaging.io import BadImage, read_image
-from leukstudy.imaging.workers import processes
+from leukstudy.imaging.workers import chunked, each_chunk
 
 __all__ = ["FACTS", "MEASURES", "identify", "identify_all", "perceptual_hash"]
 
@@ -27,8 +24,8 @@ FACTS = ("width", "height", "sha256", "phash", "pixels", "error")
 
 _TEXT = ("sha256", "phash", "pixels", "error", "format", "camera")
 _WHOLE = ("width", "height", "bytes")
-# Files a worker takes at a time, and the number from which starting processes (a second) pays.
-_CHUNK, _WORTH_PROCESSES = 32, 1024
+# Files a worker takes at a time.
+_CHUNK = 32
 # EXIF: make, model, software.
 _CAMERA = (0x010F, 0x0110, 0x0131)
 
@@ -36,37 +33,16 @@ _CAMERA = (0x010F, 0x0110, 0x0131)
 def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> pd.DataFrame:
     """`identify` of many files: one row a path, in order, with the columns of `FACTS` and `MEASURES`.
 
-    `workers` (default: one a core) share the work: threads for some hundred files, processes for more, since
-    threads in Python gain little here. The table does not depend on their number. Bad files are rows with an
-    `error`, never exceptions. Besides the table, memory holds one image a worker.
+    `workers` (default: one a core) share the work; the table does not depend on their number. Bad files are rows
+    with an `error`, never exceptions. Besides the table, memory holds one image a worker.
     """
     names = [*FACTS, *MEASURES]
     columns: dict[str, list] = {name: [] for name in names}
-    chunks = _chunks(iter(paths))
-    # Looked at ahead, to know whether the files are many; each waiting chunk is a few kilobytes of names.
-    first = list(islice(chunks, _WORTH_PROCESSES // _CHUNK))
-    workers = workers or os.cpu_count() or 1
-    many = len(first) == _WORTH_PROCESSES // _CHUNK and workers > 1
-    with processes(workers) if many else ThreadPoolExecutor(workers) as pool:
-        for rows in _in_order(pool, chain(first, chunks), ahead=4 * workers):
-            for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                columns[name].extend(values)
+    for rows in each_chunk(_identify_chunk, chunked(map(os.fspath, paths), _CHUNK), workers=workers):
+        for name, values in zip(names, zip(*rows, strict=True), strict=True):
+            columns[name].extend(values)
     kinds = {name: "str" if name in _TEXT else "int64" if name in _WHOLE else "float64" for name in names}
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
-
-
-def _chunks(paths: Iterator[str | os.PathLike[str]]) -> Iterator[list[str]]:
-    while chunk := [os.fspath(path) for path in islice(paths, _CHUNK)]:
-        yield chunk
-
-
-def _in_order(pool: Executor, chunks: Iterator[list[str]], *, ahead: int) -> Iterator[list[tuple]]:
-    """The rows of each chunk, in order, with at most `ahead` chunks waiting: `map` would take all at once."""
-    waiting = deque(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, ahead))
-    while waiting:
-        rows = waiting.popleft().result()
-        waiting.extend(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, 1))
-        yield rows
 
 
 def _identify_chunk(paths: list[str]) -> list[tuple]:
