@@ -7,7 +7,6 @@ pairs above 0.85 were the same field or cell in every case that was looked at; u
 
 import os
 from collections.abc import Iterator
-from functools import partial
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -81,7 +80,9 @@ def pairs(
         queries = turn(hashes, transform)
         for left, right, distance in _near(hashes, queries, reach, crowded):
             parts.append((left, right, distance, np.full(len(left), transform)))
-    a, b, distance, transform = (np.concatenate([part[k] for part in parts]).astype(np.int64) for k in range(4))
+    a, b, distance, transform = (
+        np.concatenate([part[k] for part in parts]).astype(np.int64) for k in range(4)
+    )
     # The same two under several transforms, or found in several bands: the nearest, then the plainest.
     order = np.lexsort((transform, distance, b, a))
     a, b, distance, transform = (values[order] for values in (a, b, distance, transform))
@@ -129,7 +130,11 @@ def find_near_duplicates(
     paths = [os.path.join(root, path) for path in rows["path"]]
     jobs = ((paths[i], paths[j], t) for i, j, t in zip(found.i, found.j, found.transform, strict=True))
     correlation = np.array(
-        [value for part in each_chunk(_correlations, chunked(jobs, _CHUNK), workers=workers) for value in part]
+        [
+            value
+            for part in each_chunk(_correlations, chunked(jobs, _CHUNK), workers=workers)
+            for value in part
+        ]
     )
     sure = np.flatnonzero(correlation >= min_correlation)
     ids = rows["image_id"].to_numpy()
