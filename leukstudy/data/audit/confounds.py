@@ -35,26 +35,25 @@ def _confined(rows: pd.DataFrame, check: str, thresholds: Thresholds) -> Finding
             check, "pass", f"All images have one {noun}: {counts.index[0] if len(counts) else 'none'}."
         )
     words, telling = [], pd.Series(False, index=rows.index)
-    owner = counts.idxmax(axis=1)
-    pure = counts.max(axis=1) / counts.sum(axis=1) >= _PURE
+    total = counts.sum(axis=0)
+    owner, pure = counts.idxmax(axis=1), counts.max(axis=1) / counts.sum(axis=1) >= _PURE
     for value in counts.index[pure]:
-        label = owner[value]
-        share = counts.loc[value, label] / counts[label].sum()
+        share = counts.loc[value, owner[value]] / total[owner[value]]
         if share >= thresholds.confined_share:
-            words.append(f"{value} occurs in {label} only ({share:.0%} of it)")
+            words.append(f"{value} in {owner[value]} only ({share:.0%} of it)")
             telling |= rows[column] == value
+    only: dict[str, list[str]] = {}
     for label in counts.columns:
         value = counts[label].idxmax()
-        share = counts.loc[value, label] / counts[label].sum()
         others = counts.drop(columns=label).sum(axis=1)
         elsewhere = 1 - others[value] / max(others.sum(), 1)
-        if share >= _PURE and elsewhere >= thresholds.confined_share:
-            words.append(f"{label} is {value} only, {elsewhere:.0%} of the others are not")
+        if counts.loc[value, label] / total[label] >= _PURE and elsewhere >= thresholds.confined_share:
+            only.setdefault(value, []).append(label)
             telling |= rows["label"] == label
+    words += [f"nothing but {value} in {', '.join(labels)}" for value, labels in only.items()]
     if not words:
         return Finding(check, "pass", f"{count(len(counts), noun)}, none of which gives a class away.")
-    share = telling.mean()
-    found = f"{'; '.join(words)}. The {noun} gives away the label of {share:.0%} of the images."
+    found = f"{count(len(counts), noun)}: {'; '.join(words)}. It tells something of the label of {telling.mean():.0%} of the images."
     advice = {
         "class_by_source": "Add sources that hold the other classes too, or compare classes within one source only.",
         "class_by_camera": "Compare classes within one camera, or hold a camera out as the test.",

@@ -25,8 +25,8 @@ _HARD = 40
 _SIDE = 512
 # An overlay's edges stand in this share of the images more than around them, and in 4 standard errors more.
 _EXCESS, _ERRORS = 0.25, 4.0
-# It has at least so many edge pixels (as a share of the short side), and spans as much.
-_EDGE, _SPAN = 0.08, 0.04
+# It has at least so many edge pixels (also as a share of the short side), and spans such a share.
+_LEAST, _EDGE, _SPAN = 8, 0.08, 0.04
 # An image has the overlay where it has this share of the overlay's edge pixels.
 _MATCH = 0.6
 _CHUNK = 32
@@ -67,16 +67,19 @@ def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None)
         paths = [str(root / path) for path in rows["path"]]
         for anchor in anchors:
             window = (height // factor, width // factor)
-            work = partial(_count_edges, anchor=anchor, window=window, factor=factor)
-            edges, images = np.zeros(window), 0
-            for part, number in each_chunk(work, chunked(paths, _CHUNK), workers=workers):
-                edges, images = edges + part, images + number
+            work = partial(_edges, anchor=anchor, window=window, factor=factor)
+            parts = [part for part in each_chunk(work, chunked(paths, _CHUNK), workers=workers) if len(part)]
+            images = sum(map(len, parts))
             if images < FEWEST:
                 continue
+            packed = np.concatenate(parts)
+            share = sum(_unpack(row, window).astype(np.int64) for row in packed) / images
             size = rows[["height", "width"]].median().to_numpy() / factor
-            for pixels in _standing_out(edges / images, images):
-                box = _box(pixels, anchor, size)
-                found.append(Template(source, label, anchor, factor, *pixels, box))
+            for pixels in _standing_out(share, images):
+                shown = np.stack([_unpack(row, window)[pixels] for row in packed]).astype(bool)
+                for variant in _variants(shown):
+                    mine = (pixels[0][variant], pixels[1][variant])
+                    found.append(Template(source, label, anchor, factor, *mine, _box(mine, anchor, size)))
     return found
 
 
@@ -120,12 +123,15 @@ def has_mark(match: pd.Series) -> pd.Series:
 
 
 def corner_mask(box: tuple[float, float, float, float]) -> dict[str, str | float] | None:
-    """The corner to paint over (`prepare.mask_corner`), with a margin of 1%; None for a box in no corner."""
+    """The corner to paint over (`prepare.mask_corner`), with a margin of 5%; None for a box in no corner.
+
+    The margin is for what has soft edges: the pale ground that writing is laid on is wider than the writing.
+    """
     left, top, right, bottom = box
     side = "right" if left + right > 1 else "left"
     end = "bottom" if top + bottom > 1 else "top"
-    width = min(1.0, np.ceil(100 * (1 - left if side == "right" else right) + 1) / 100)
-    height = min(1.0, np.ceil(100 * (1 - top if end == "bottom" else bottom) + 1) / 100)
+    width = min(1.0, np.ceil(100 * (1 - left if side == "right" else right) + 5) / 100)
+    height = min(1.0, np.ceil(100 * (1 - top if end == "bottom" else bottom) + 5) / 100)
     if width * height > 0.25:
         return None
     return {"corner": f"{end}-{side}", "width": round(float(width), 2), "height": round(float(height), 2)}
@@ -154,18 +160,40 @@ def _hard_edges(
     return edges
 
 
-def _count_edges(
-    paths: list[str], *, anchor: str, window: tuple[int, int], factor: int
-) -> tuple[np.ndarray, int]:
-    total, images = np.zeros(window), 0
+def _edges(paths: list[str], *, anchor: str, window: tuple[int, int], factor: int) -> np.ndarray:
+    """The hard edges of the images that can be read and fill the window: (images, bytes) uint8, 8 pixels a byte."""
+    rows = []
     for path in paths:
         try:
             edges = _hard_edges(read_image(path), anchor, factor, window)
         except BadImage:
             continue
         if edges.shape == window:
-            total, images = total + edges, images + 1
-    return total, images
+            rows.append(np.packbits(edges))
+    return np.array(rows, np.uint8).reshape(len(rows), -1)
+
+
+def _unpack(row: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    return np.unpackbits(row, count=window[0] * window[1]).reshape(window)
+
+
+def _variants(shown: np.ndarray) -> list[np.ndarray]:
+    """The forms in which an overlay comes (a short bar, a long one, none): which of its pixels belong to each.
+
+    `shown` (images, pixels) bool says which image has an edge where. Each image joins the first form of which it
+    shares half, or begins one; forms of a few images are no form. Gives (pixels,) bool, the pixels that half of its
+    images show, for each.
+    """
+    forms: list[list[np.ndarray]] = []
+    for row in shown[np.argsort(-shown.sum(axis=1), kind="stable")]:
+        for form in forms:
+            if (row & form[0]).sum() >= 0.5 * max(1, (row | form[0]).sum()):
+                form.append(row)
+                break
+        else:
+            forms.append([row])
+    common = [np.mean(form, axis=0) >= 0.5 for form in forms if len(form) >= max(3, 0.05 * len(shown))]
+    return [form for form in common if form.sum() >= _LEAST]
 
 
 def _standing_out(share: np.ndarray, images: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -181,7 +209,7 @@ def _standing_out(share: np.ndarray, images: int) -> list[tuple[np.ndarray, np.n
     for piece in range(1, pieces):
         rows, columns = np.nonzero((labels == piece) & (standing > 0))
         span = max(np.ptp(rows), np.ptp(columns)) + 1
-        if len(rows) >= max(8, _EDGE * side) and span >= max(4, _SPAN * side):
+        if len(rows) >= max(_LEAST, _EDGE * side) and span >= max(4, _SPAN * side):
             found.append((rows, columns))
     return found
 
