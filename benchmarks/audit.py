@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from leukstudy.data.audit.near_duplicates import MAX_DISTANCE, TURNED_DISTANCE, pairs, turn
+from leukstudy.data.audit.hash_index import MAX_DISTANCE, TURNED_DISTANCE, pairs, turn
 from leukstudy.data.identify import identify_all
 from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.io import is_image_file

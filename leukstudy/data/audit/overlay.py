@@ -155,9 +155,15 @@ def _hard_edges(
     if window is not None:
         rgb = rgb[: window[0], : window[1]]
     edges = np.zeros(rgb.shape[:2], np.uint8)
-    edges[:, 1:] = cv2.absdiff(rgb[:, 1:], rgb[:, :-1]).max(axis=2) >= _HARD
-    edges[1:] |= cv2.absdiff(rgb[1:], rgb[:-1]).max(axis=2) >= _HARD
+    edges[:, 1:] = _step(rgb[:, 1:], rgb[:, :-1])
+    edges[1:] |= _step(rgb[1:], rgb[:-1])
     return edges
+
+
+def _step(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where two (H, W, 3) differ by a hard edge in some channel: (H, W) bool."""
+    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    return cv2.max(cv2.max(red, green), blue) >= _HARD
 
 
 def _edges(paths: list[str], *, anchor: str, window: tuple[int, int], factor: int) -> np.ndarray:

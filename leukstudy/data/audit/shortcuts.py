@@ -179,9 +179,7 @@ def _predict(x: np.ndarray, y: np.ndarray, fold: np.ndarray, fits: list, classes
 
 def _aurocs(score: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
     """The AUROC of each class against the rest, by ranks, ties counting half."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - only here
-
-    ranks = rankdata(score, axis=0)
+    ranks = pd.DataFrame(score).rank().to_numpy()
     positives = np.bincount(y, minlength=classes)
     total = np.array([ranks[y == k, k].sum() for k in range(classes)])
     return (total - positives * (positives + 1) / 2) / np.maximum(positives * (len(y) - positives), 1)
