@@ -81,7 +81,7 @@ def perceptual_hash(rgb: np.ndarray) -> str:
     "pHash", Zauner 2010); from the left, bit 8 v + u belongs to frequency v down and u across, and the first, the
     mean, is 0. Signs, not comparisons with the median as in pHash: a mirrored picture then has the same bits,
     those of odd frequencies negated, and a transposed one the transposed bits, so that turned and flipped copies
-    are found from the hash alone (`data.audit.near_duplicates`).
+    are found from the hash alone (`data.audit.hash_index`).
     """
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
     # Coefficients of a flat picture are rounding errors around 0, and their signs mean nothing.

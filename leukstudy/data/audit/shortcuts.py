@@ -10,20 +10,24 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from leukstudy.data.audit.findings import Finding, Thresholds
 from leukstudy.data.measure import MEASURES
 
 _COLOURS = ("red", "green", "blue")
-SHORTCUTS: dict[str, tuple[str, ...]] = {
-    "background colour": tuple(f"background_{name}" for name in _COLOURS),
-    "borders and corners": (
-        *(f"border_{name}" for name in _COLOURS),
-        *(name for name in MEASURES if name.startswith(("top_", "bottom_"))),
+SHORTCUTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "shortcut_background": ("The background's colour", tuple(f"background_{name}" for name in _COLOURS)),
+    "shortcut_borders": (
+        "Borders and corners",
+        (
+            *(f"border_{name}" for name in _COLOURS),
+            *(name for name in MEASURES if name.startswith(("top_", "bottom_"))),
+        ),
     ),
-    "brightness": ("brightness", "contrast"),
-    "file size": ("bytes",),
-    "image size": ("width", "height"),
+    "shortcut_brightness": ("Brightness and contrast", ("brightness", "contrast")),
+    "shortcut_file_size": ("The file size", ("bytes",)),
+    "shortcut_image_size": ("The image size", ("width", "height")),
 }
-"""What each shortcut looks at: columns of the manifest and of `MEASURES`."""
+"""Check -> what it is called, and what it looks at: columns of the manifest and of `MEASURES`."""
 
 FOLDS, PERMUTATIONS, SAMPLE = 5, 199, 4000
 """Folds of the cross-validation, permutations of the labels, and the most images that are looked at."""
@@ -45,6 +49,42 @@ class Shortcut(NamedTuple):
     best: float
     p: float
     classes: dict[str, float]
+
+
+def shortcuts(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
+    """The five checks `shortcut_...`; `kept` has the manifest's columns and those of `MEASURES`."""
+    advice = {
+        "shortcut_background": "Normalise the stain and white balance, keep this as a baseline beside every model",
+        "shortcut_borders": "Mask what is burnt in, crop the borders, keep this as a baseline beside every model",
+        "shortcut_brightness": "Equalise or augment brightness, keep this as a baseline beside every model",
+        "shortcut_file_size": "Ask how the files were saved; compression leaves traces in the pixels too",
+        "shortcut_image_size": "Resize to one size, and ask why sizes differ: magnification may differ with them",
+    }
+    found = []
+    for check, (name, features) in SHORTCUTS.items():
+        reached = shortcut(kept, features, threshold=thresholds.shortcut_auroc)
+        if reached is None:
+            text = "Fewer than two classes have two groups: nothing can be held out, so nothing is known."
+            found.append(Finding(check, "pass", text))
+            continue
+        label = max(reached.classes, key=reached.classes.get)
+        text = f"{name} alone: AUROC {reached.auroc:.2f} on held-out groups (mean of the classes), {label} {reached.best:.2f}"
+        if reached.best < thresholds.shortcut_auroc:
+            found.append(Finding(check, "pass", f"{text}; the limit is {thresholds.shortcut_auroc:.2f}."))
+        elif reached.p > thresholds.shortcut_p:
+            text += f"; not above chance (p = {reached.p:.3f}): groups are too few to tell."
+            found.append(Finding(check, "pass", text))
+        else:
+            told = [name for name, auroc in reached.classes.items() if auroc >= thresholds.shortcut_auroc]
+            text += f"; limit {thresholds.shortcut_auroc:.2f}, p = {reached.p:.3f}. Tells {', '.join(told)} from the rest."
+            words = f"{advice[check]}, and hold out what differs (a laboratory, a slide) as the test."
+            rows = kept[kept["label"].isin(told)]
+            details = [
+                (image, "", reached.classes[label], label)
+                for image, label in zip(rows["image_id"], rows["label"], strict=True)
+            ]
+            found.append(Finding(check, "warn", text, words, details))
+    return found
 
 
 def shortcut(
@@ -79,7 +119,9 @@ def shortcut(
             score = _predict(x, permuted, fold, fits, len(labels))
             reached += _aurocs(score, permuted, len(labels)).max() >= observed
         p = (1 + reached) / (1 + PERMUTATIONS)
-    return Shortcut(float(aurocs.mean()), observed, p, dict(zip(labels.tolist(), aurocs.tolist(), strict=True)))
+    return Shortcut(
+        float(aurocs.mean()), observed, p, dict(zip(labels.tolist(), aurocs.tolist(), strict=True))
+    )
 
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,9 +179,7 @@ def _predict(x: np.ndarray, y: np.ndarray, fold: np.ndarray, fits: list, classes
 
 def _aurocs(score: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
     """The AUROC of each class against the rest, by ranks, ties counting half."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - only here
-
-    ranks = rankdata(score, axis=0)
+    ranks = pd.DataFrame(score).rank().to_numpy()
     positives = np.bincount(y, minlength=classes)
     total = np.array([ranks[y == k, k].sum() for k in range(classes)])
     return (total - positives * (positives + 1) / 2) / np.maximum(positives * (len(y) - positives), 1)
