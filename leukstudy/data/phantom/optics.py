@@ -46,7 +46,7 @@ def photograph(
     haze = (
         HAZE
         * math.exp(effects["haze"])
-        * (1 + 0.45 * noise(rng, (h, w), 2.0 * um) + 0.2 * noise(rng, (h, w), 0.5 * um))
+        * (1 + 0.35 * noise(rng, (h, w), 3.0 * um) + 0.2 * noise(rng, (h, w), 0.5 * um))
     )
     density += cv2.merge([0.7 * haze, haze, 0.6 * haze])
     picture = cv2.exp(-density) * _light((h, w), um, effects, laboratory, rng)
