@@ -129,7 +129,21 @@ class Split(Block):
 class Audit(Block):
     """Stage `acquire`: what is looked for in the data, and what ends the stage."""
 
-    fail_on: list[str]
+    fail_on: list[
+        Literal[
+            "fail", "exact_duplicates", "near_duplicates", "label_conflicts", "groups_across_splits", "class_by_source",
+            "class_by_camera", "class_by_size", "class_by_format", "class_by_file_size", "shortcut_background",
+            "shortcut_borders", "shortcut_brightness", "shortcut_file_size", "shortcut_image_size", "overlay",
+            "out_of_focus", "exposure", "nearly_empty", "few_groups",
+        ]
+    ]  # fmt: skip
+    shortcut_auroc: float = Field(gt=0.5, le=1)
+    shortcut_p: float = Field(gt=0, le=0.5)
+    confined_share: float = Field(gt=0, le=1)
+    blur: float = Field(gt=0, lt=1)
+    clipped: float = Field(gt=0, le=1)
+    empty: float = Field(ge=0, lt=1)
+    min_groups: int = Field(ge=1)
 
 
 class Task(Block):
@@ -221,6 +235,11 @@ class Experiment(Block):
     model: str
     baseline: bool
     seed: int = Field(ge=0)
+
+    @property
+    def kind(self) -> Literal["model", "baseline"]:
+        """What the tables call it: a baseline sees only what should not matter."""
+        return "baseline" if self.baseline else "model"
 
 
 class ClassicalSettings(Experiment):

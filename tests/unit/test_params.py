@@ -120,7 +120,13 @@ def test_sources_kept_out_must_be_in_the_study(tmp_path, raw, key, value, says):
 def test_what_params_allow_is_what_the_code_knows():
     import seaborn as sns
 
+    from leukstudy.data.audit import CHECKS, Thresholds
     from leukstudy.imaging.segment import METHODS
+
+    (checks,) = get_args(schema.Audit.model_fields["fail_on"].annotation)
+    assert get_args(checks) == ("fail", *CHECKS)
+    audit = params.load().audit
+    assert Thresholds.of(audit) == Thresholds(), "params.yaml in git holds the defaults"
 
     assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
     for name in get_args(schema.Plots.model_fields["palette"].annotation):

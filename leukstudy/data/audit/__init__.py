@@ -22,6 +22,7 @@ from leukstudy.data.audit.findings import (
     details_table,
     failing,
     findings_table,
+    require,
 )
 from leukstudy.data.audit.near_duplicates import clusters, find_near_duplicates, pairs
 from leukstudy.data.audit.quality import quality
@@ -37,6 +38,7 @@ __all__ = [
     "failing",
     "find_near_duplicates",
     "pairs",
+    "require",
     "run_audit",
 ]
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 
 import pandas as pd
 
+from leukstudy.data import DataProblem
+
 CHECKS: dict[str, str] = {
     "exact_duplicates": "Is any picture there twice, by its bytes or its pixels?",
     "near_duplicates": "Are there copies that were re-encoded, resized, brightened or turned, or fields shot twice?",
@@ -115,6 +117,17 @@ def failing(findings: pd.DataFrame, fail_on: Sequence[str]) -> list[str]:
     stop = (findings["verdict"] == "fail") & ("fail" in fail_on)
     stop |= (findings["verdict"] != "pass") & findings["check"].isin(list(fail_on))
     return findings.loc[stop, "check"].tolist()
+
+
+def require(findings: pd.DataFrame, fail_on: Sequence[str]) -> None:
+    """Raise DataProblem, which says what was found and what to do, where a check named in `fail_on` did not pass."""
+    stop = findings[findings["check"].isin(failing(findings, fail_on))]
+    if len(stop):
+        said = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
+        raise DataProblem(
+            "the audit of data/ found what audit.fail_on names (all images: build/audit/details.csv):\n"
+            + "\n".join(said)
+        )
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
