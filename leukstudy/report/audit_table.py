@@ -51,6 +51,13 @@ def audit_html(findings: pd.DataFrame, *, synthetic: bool, caption: str = "") ->
     return "\n".join(parts)
 
 
+def notable_html(findings: pd.DataFrame) -> str:
+    """Write what a reader of results must know of the audit, as HTML: its summary, and the checks that did not pass."""
+    notable = audit_table(findings, only=("warn", "fail"))
+    sentence = f'<p class="note">Audit of the data: {html.escape(summary(findings))}</p>'
+    return to_html(notable) + sentence if len(notable) else sentence
+
+
 def audit_markdown(findings: pd.DataFrame, *, synthetic: bool) -> str:
     """Write the audit as Markdown: the table, **SYNTHETIC DATA** where told so, and the sentence."""
     mark = f"**{SYNTHETIC}**\n\n" if synthetic else ""
