@@ -37,7 +37,9 @@ def blob_set(root: Path, *, groups: int = 6, images: int = 4, size: int = 96, se
 
 def add_rows(root: Path, rows: list[tuple[str, str]]) -> None:
     """Add images that a test has written, (path, patient_id) each, to metadata.csv."""
-    table = pd.concat([pd.read_csv(root / "metadata.csv"), pd.DataFrame(rows, columns=["path", "patient_id"])])
+    table = pd.concat(
+        [pd.read_csv(root / "metadata.csv"), pd.DataFrame(rows, columns=["path", "patient_id"])]
+    )
     table.to_csv(root / "metadata.csv", index=False)
 
 

@@ -42,7 +42,9 @@ def near_hashes(rng, n):
 def test_the_index_finds_what_all_pairs_find(seed, reach, turned):
     hashes = near_hashes(np.random.default_rng(seed), 60)
     found = pairs(hashes, reach, turned)
-    got = dict(zip(zip(found.i.tolist(), found.j.tolist(), strict=True), found.distance.tolist(), strict=True))
+    got = dict(
+        zip(zip(found.i.tolist(), found.j.tolist(), strict=True), found.distance.tolist(), strict=True)
+    )
     assert got == all_pairs(hashes, reach, turned)
     assert found.crowded == 0
     for i, j, distance, transform in zip(*found[:4], strict=True):
@@ -61,7 +63,9 @@ def test_many_hashes_take_seconds_and_no_pair_is_missed():
 
 
 def test_equal_hashes_are_capped_said_and_hang_together():
-    hashes = np.concatenate([np.zeros(5_000, np.uint64), np.random.default_rng(0).integers(1, 2**63, 500, dtype=np.uint64)])
+    hashes = np.concatenate(
+        [np.zeros(5_000, np.uint64), np.random.default_rng(0).integers(1, 2**63, 500, dtype=np.uint64)]
+    )
     found = pairs(hashes)
     assert found.crowded >= 1 and len(found.i) < 6_000
     lowest = clusters(found.i, found.j, len(hashes))

@@ -26,8 +26,9 @@ _SIDE = 512
 # An overlay's edges stand in this share of the images more than around them, and in five standard errors more; around
 # the outline of cells that are all centred, edges are this usual, and more so where a median does not see it.
 _EXCESS, _ERRORS, _USUAL = 0.25, 5.0, 0.15
-# It has at least so many edge pixels (also as a share of the short side), and spans such a share.
-_LEAST, _EDGE, _SPAN = 8, 0.08, 0.04
+# It has at least so many edge pixels (also as a share of the short side), and spans such a share: fewer are a speck on
+# the sensor, or an arc that the outlines of small centred cells have in common.
+_LEAST, _EDGE, _SPAN = 16, 0.15, 0.04
 # An image has the overlay where it has this share of the overlay's edge pixels.
 _MATCH = 0.6
 _CHUNK = 32
