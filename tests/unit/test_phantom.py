@@ -1,5 +1,6 @@
 """The phantom: same seed same bytes, sane truth, the classes' morphology, and no shortcut to the answer."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,14 @@ import pytest
 from scipy.ndimage import label as components
 from scipy.stats import rankdata
 
-from leukstudy.data.phantom import CELL_TYPES, CLASSES, draw_cell, draw_image, enrol, write_phantom
+from leukstudy.data.phantom import CELL_TYPES, CLASSES, allot, draw_image, enrol, write_phantom
 from leukstudy.data.phantom.__main__ import main
 from leukstudy.data.phantom.card import data_card
-from leukstudy.data.phantom.morphology import CLONE_MIX, NORMAL_MIX, draw_cell_type
-from leukstudy.data.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED, draw_patient
+from leukstudy.data.phantom.draw import JPEG
+from leukstudy.data.phantom.images import draw_one
+from leukstudy.data.phantom.morphology import CLONE_MIX, MATURATION, NORMAL_MIX, between, maturing
+from leukstudy.data.phantom.patients import EFFECTS, image_effects, register
+from leukstudy.data.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "phantom"
 FEW = {"healthy": 2, "CLL": 1}
@@ -35,7 +39,7 @@ def truth_of(path: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def embedded() -> pd.DataFrame:
-    frame = pd.read_csv(ASSETS / "metadata.csv")
+    frame = pd.read_csv(ASSETS / "metadata.csv", keep_default_na=False)
     frame["label"] = frame["path"].str.split("/").str[0]
     return frame
 
@@ -91,7 +95,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
             tmp_path / name, seed=seed, patients=FEW, images_per_patient=3, size=48, workers=workers
         )
     a, b, c = (files(tmp_path / name) for name in "abc")
-    assert len(a) == 2 * 9 + 3
+    assert len(a) == 2 * 9 + 3  # pictures and truth; metadata.csv, phantom.json, README.md
     assert a == b
     assert not {data for path, data in a.items() if path.endswith(".png")} & {
         data for path, data in c.items() if path.endswith(".png")
@@ -101,32 +105,37 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
 def test_a_patient_does_not_depend_on_how_many_others_are_enrolled():
     few = next(p for p in enrol(3, {"ALL": 1, "CLL": 2}) if p.label == "ALL")
     many = next(p for p in enrol(3, {"healthy": 9, "ALL": 4, "CML": 2}) if p.seed == few.seed)
-    assert few.clone_fraction == many.clone_fraction and few.effects == many.effects
-    for one, other in zip(draw_patient(few, 2, 48), draw_patient(many, 2, 48), strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
+    assert few.clone == many.clone and few.effects == many.effects and few.laboratory == many.laboratory
+    how = {"images": 4, "shape": (48, 48), "field": False, "jpeg": JPEG}
+    for image in (0, 3):
+        one, other = draw_one(few, image, **how), draw_one(many, image, **how)
+        np.testing.assert_array_equal(one.picture, other.picture)
 
 
 def test_embedded_pictures_are_what_the_program_draws(embedded):
-    drawn = {}
+    drawn = []
+    how = {"images": EMBEDDED_IMAGES, "shape": (96, 96), "field": False, "jpeg": JPEG}
     for patient in enrol(EMBEDDED_SEED, EMBEDDED)[::16]:
         rows = embedded[embedded["patient_id"] == patient.patient_id]
         assert set(rows["label"]) == {patient.label}
-        images = draw_patient(patient, EMBEDDED_IMAGES, 96)
-        assert [image[2] for image in images] == rows["slide_id"].tolist()
-        assert [image[3] for image in images] == rows["cell_type"].tolist()
-        for path, (picture, truth, _, _) in zip(rows["path"], images, strict=True):
-            # Not byte for byte: another processor's vector units may round the last grey level otherwise.
-            drawn[path] = np.abs(picture.astype(int) - rgb(ASSETS / path)).mean()
-            assert np.mean(truth != truth_of(path)) < 0.002, path
-    assert len(drawn) == 50 and max(drawn.values()) < 0.5
+        assert set(rows["laboratory"]) == {patient.laboratory.laboratory_id}
+        for image, row in enumerate(rows.itertuples()):
+            drawing = draw_one(patient, image, **how)
+            assert (drawing.cell_type, drawing.white_cells) == (row.cell_type, row.white_cells)
+            # Not byte for byte: another processor's vector units may round the last grey level otherwise, and
+            # JPEG spreads one level over its block.
+            drawn.append(np.abs(drawing.picture.astype(int) - rgb(ASSETS / row.path)).mean())
+            assert np.mean(drawing.truth != truth_of(row.path)) < 0.002, row.path
+    assert len(drawn) == 50 and max(drawn) < 0.5
 
 
 def test_the_card_is_the_programs_and_its_first_line_says_drawings():
     card = (ASSETS / "README.md").read_text(encoding="utf-8")
     assert "drawings, not patients' cells" in card.splitlines()[0]
-    assert card == data_card(
-        seed=EMBEDDED_SEED, patients=EMBEDDED, images_per_patient=EMBEDDED_IMAGES, size=96
-    )
+    about = json.loads((ASSETS / "phantom.json").read_text(encoding="utf-8"))
+    assert card == data_card(about)
+    assert about["synthetic"] is True and about["planted"] is None
+    assert (about["seed"], about["patients"], about["images"]) == (EMBEDDED_SEED, EMBEDDED, 800)
 
 
 # --- the embedded set ----------------------------------------------------------------------------------------
@@ -139,6 +148,7 @@ def test_embedded_set_is_whole(embedded):
     assert (per_patient["label"].nunique() == 1).all()
     assert (per_patient["slide_id"].nunique() == 2).all()
     assert embedded.groupby("label")["patient_id"].nunique().to_dict() == EMBEDDED
+    assert (per_patient["laboratory"].nunique() == 1).all()
     found = {p.relative_to(ASSETS).as_posix() for label in CLASSES for p in (ASSETS / label).iterdir()}
     assert found == set(embedded["path"])
     assert {p.relative_to(ASSETS / "_truth").as_posix() for p in (ASSETS / "_truth").rglob("*.png")} == found
@@ -152,18 +162,34 @@ def test_patient_ids_do_not_betray_the_class(embedded):
         assert separation(number, (patients["label"] == label).to_numpy())[0] < 0.75
 
 
+def test_laboratories_share_every_class_alike(embedded):
+    counts = pd.crosstab(embedded["label"], embedded["laboratory"]) / EMBEDDED_IMAGES
+    assert counts.shape == (5, 3)
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+    assert counts.sum().max() - counts.sum().min() <= 2
+    many = pd.DataFrame(register(1, {label: 7 for label in CLASSES}, laboratories=5))
+    assert pd.crosstab(many["label"], many["laboratory"]).isin([1, 2]).all(axis=None)
+
+
 def test_truth_is_one_cell_in_the_middle_around_its_nucleus(embedded):
-    for path in embedded["path"]:
+    assert 0.02 < (embedded["white_cells"] > 1).mean() < 0.15
+    columns = ["path", "white_cells", "cell_type"]
+    for path, others, cell_type in embedded[columns].itertuples(index=False):
         truth = truth_of(path)
         assert truth.shape == (96, 96) and truth.dtype == np.uint8
         assert set(np.unique(truth)) == {0, 128, 255}, path
         cell, nucleus = truth > 0, truth == 255
+        if others > 1:
+            assert cell[36:60, 36:60].mean() > 0.5, path
+            continue
         # Between 7 and 22 um across, at 0.25 um a pixel.
         assert 28 < 2 * np.sqrt(cell.sum() / np.pi) < 88, path
         assert 0.2 < nucleus.sum() / cell.sum() < 0.97, path
         assert np.hypot(*(np.argwhere(cell).mean(axis=0) - 47.5)) < 12, path
         sizes = np.bincount(components(cell)[0].ravel())[1:]
         assert sizes.max() > 0.98 * cell.sum(), path
+        if cell_type == "smudge":
+            continue
         # A rim of cytoplasm parts the nucleus from the background, but for a pixel here and there.
         around = cv2.dilate(nucleus.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         assert (around & ~cell).sum() < 0.02 * nucleus.sum(), path
@@ -182,7 +208,12 @@ def test_nuclei_are_darker_than_cytoplasm_and_bluer_than_red_cells(embedded):
 
 
 def test_the_classes_morphology(embedded, statistics):
-    of = statistics.groupby(embedded["cell_type"])[["nucleus area", "cell area", "nuclear fraction"]].mean()
+    alone = embedded["white_cells"] == 1
+    of = (
+        statistics[alone]
+        .groupby(embedded["cell_type"])[["nucleus area", "cell area", "nuclear fraction"]]
+        .mean()
+    )
     nucleus, cell, fraction = of["nucleus area"], of["cell area"], of["nuclear fraction"]
     assert nucleus["cll_lymphocyte"] < nucleus["lymphoblast"] < nucleus["myeloblast"]
     assert cell["lymphocyte"] < cell["neutrophil"] < cell["monocyte"]
@@ -207,6 +238,10 @@ def test_no_single_statistic_separates_detection(embedded, statistics):
     values = statistics.to_numpy()
     overall = pd.Series(separation(values, leukaemia), statistics.columns)
     assert overall.max() < 0.70, overall.nlargest(5)
+    shortcuts = overall.drop(
+        ["nucleus area", "cell area", "nuclear fraction"]
+    )  # that is morphology, and truth
+    assert shortcuts.max() < 0.65, shortcuts.nlargest(5)
 
     # Test splits of about 15% of each class's patients are small: now and then chance alone gives one of a
     # hundred statistics more than 0.80. It must stay rare.
@@ -236,13 +271,14 @@ def test_stain_light_and_focus_have_the_same_distribution_in_every_class(embedde
 def test_draw_image_shapes_and_repeatability():
     patient = enrol(1, {"AML": 1})[0]
     for size in (64, 96, 97):
-        picture, truth = draw_image("AML", patient, np.random.default_rng(4), size)
-        assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
-        assert truth.shape == (size, size) and truth.dtype == np.uint8
-        again, _ = draw_image("AML", patient, np.random.default_rng(4), size)
-        np.testing.assert_array_equal(picture, again)
-    other, _ = draw_image("AML", patient, np.random.default_rng(5))
-    assert np.abs(other.astype(int) - draw_image("AML", patient, np.random.default_rng(4))[0]).mean() > 5
+        drawing = draw_image(patient, np.random.default_rng(4), size)
+        assert drawing.picture.shape == (size, size, 3) and drawing.picture.dtype == np.uint8
+        assert drawing.truth.shape == (size, size) and drawing.truth.dtype == np.uint8
+        assert drawing.cells.dtype == drawing.nuclei.dtype == np.uint16
+        again = draw_image(patient, np.random.default_rng(4), size)
+        np.testing.assert_array_equal(drawing.picture, again.picture)
+    other = draw_image(patient, np.random.default_rng(5), 97)
+    assert np.abs(other.picture.astype(int) - drawing.picture).mean() > 5
 
 
 @pytest.mark.parametrize("cell_type", sorted(CELL_TYPES))
@@ -251,20 +287,75 @@ def test_every_cell_type_can_be_drawn(cell_type):
     mean, sd = CELL_TYPES[cell_type].diameter
     areas = []
     for i in range(4):
-        picture, truth = draw_cell(cell_type, patient, np.random.default_rng(i))
-        assert picture.std() > 8
-        areas.append((truth > 0).sum() * 0.25**2)
+        drawing = draw_image(patient, np.random.default_rng(i), cell_type=cell_type)
+        assert drawing.cell_type == cell_type and drawing.picture.std() > 8
+        areas.append((drawing.cells == 1).sum() * 0.25**2)
     diameter = 2 * np.sqrt(np.mean(areas) / np.pi)
     assert abs(diameter - mean) < 2 * sd + 0.1 * mean
 
 
-def test_cell_types_follow_the_clone_fraction():
+def test_cell_types_follow_the_patients_mix_and_clone():
     rng = np.random.default_rng(0)
-    drawn = [draw_cell_type("ALL", 0.8, rng) for _ in range(2000)]
-    assert abs(drawn.count("lymphoblast") / 2000 - 0.8) < 0.03
-    assert "lymphoblast" not in {draw_cell_type("healthy", 0.8, rng) for _ in range(300)}
+    healthy, ill = (enrol(1, {label: 1})[0] for label in ("healthy", "ALL"))
+    for odds, share in ((-20.0, 0.0), (0.0, 0.92), (20.0, 1.0)):
+        drawn = [ill.cell_type({"clone": odds}, rng) for _ in range(2000)]
+        assert abs(drawn.count("lymphoblast") / 2000 - share) < 0.02
+    assert "lymphoblast" not in {healthy.cell_type({"clone": 20.0}, rng) for _ in range(300)}
     for mix in (NORMAL_MIX, *CLONE_MIX.values()):
         assert sum(mix.values()) == pytest.approx(1) and set(mix) <= set(CELL_TYPES)
+    mixes = [patient.clone for patient in enrol(1, {"AML": 40})]
+    monoblasts = [mix["monoblast"] for mix in mixes]
+    assert np.mean(monoblasts) == pytest.approx(CLONE_MIX["AML"]["monoblast"], abs=0.06)
+    assert np.std(monoblasts) > 0.04 and sum(mixes[0].values()) == pytest.approx(1)
+
+
+def test_maturation_is_a_continuum():
+    rng = np.random.default_rng(0)
+    promyelocyte, myelocyte = CELL_TYPES["promyelocyte"], CELL_TYPES["myelocyte"]
+    half = between(promyelocyte, myelocyte, 0.5)
+    assert half.diameter[0] == pytest.approx((promyelocyte.diameter[0] + myelocyte.diameter[0]) / 2)
+    assert half.shape == promyelocyte.shape
+    basophilia = [maturing("myelocyte", rng).basophilia[0] for _ in range(400)]
+    stages = [CELL_TYPES[name].basophilia[0] for name in MATURATION[1:4]]
+    assert stages[2] < min(basophilia) < stages[1] < max(basophilia) < stages[0]
+    assert maturing("lymphoblast", rng) is CELL_TYPES["lymphoblast"]
+
+
+def test_random_effects_have_their_spread_and_levels():
+    patients = [p for seed in range(40) for p in enrol(seed, {"ALL": 6}, laboratories=3)]
+    rng = np.random.default_rng(0)
+    drawn = np.array([[image_effects(p, 0, rng)["violet"] for _ in range(20)] for p in patients])
+    assert drawn.std() == pytest.approx(EFFECTS["violet"], rel=0.1)
+    by_laboratory = drawn.reshape(40, 6, 20)
+    order = [[p.laboratory.laboratory_id for p in patients[6 * s : 6 * s + 6]] for s in range(40)]
+    assert all(sorted(set(labs)) == ["L1", "L2", "L3"] and len(labs) == 6 for labs in order)
+    of_patient, of_seed = drawn.mean(axis=1), by_laboratory.mean(axis=(1, 2))
+    assert 0.4 < of_patient.std() / EFFECTS["violet"] < 0.7
+    assert of_seed.std() < of_patient.std()
+    same = [of_patient[6 * s + a] * of_patient[6 * s + b] for s in range(40) for a in range(6) for b in range(a)
+            if order[s][a] == order[s][b]]  # fmt: skip
+    assert np.mean(same) > 0.04 * EFFECTS["violet"] ** 2
+
+
+def test_jpeg_leaves_its_blocks_and_can_be_left_out():
+    patient = enrol(1, {"CLL": 1})[0]
+    clean, low = (draw_image(patient, np.random.default_rng(1), jpeg=q).picture for q in (None, (30, 30)))
+    assert 0.5 < np.abs(clean.astype(int) - low).mean() < 8
+    steps = np.abs(np.diff(low[:, :, 1].astype(int), axis=1)).mean(axis=0)
+    assert steps[7::8].mean() > 1.15 * np.delete(steps, np.s_[7::8]).mean()
+    patients = enrol(3, {"healthy": 9}, laboratories=9)
+    assert len({p.laboratory.jpeg for p in patients}) == 9
+
+
+def test_allotted_patients_keep_the_embedded_shares():
+    assert allot(800) == EMBEDDED
+    assert allot(1) == {"healthy": 1}
+    assert set(allot(50)) == set(CLASSES) and set(allot(50).values()) == {1}
+    for images in (7, 333, 100_000, 99_999):
+        assert sum(allot(images).values()) == -(-images // 10)
+    assert allot(100_000)["healthy"] == 3000
+    with pytest.raises(ValueError, match="images is 0"):
+        allot(0)
 
 
 # --- bad input -----------------------------------------------------------------------------------------------
@@ -287,7 +378,9 @@ def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / "out").mkdir()
     frame = write_phantom(tmp_path / "out", seed=1, patients={"CML": 1}, images_per_patient=1, size=32)
     assert frame["path"].tolist() == ["CML/P001_00.png"]
-    assert frame.columns.tolist() == ["path", "patient_id", "slide_id", "cell_type"]
+    assert frame.columns.tolist() == [
+        "path", "patient_id", "slide_id", "laboratory", "cell_type", "white_cells"
+    ]  # fmt: skip
     assert set(files(tmp_path / "out")) == {
         "CML/P001_00.png", "_truth/CML/P001_00.png", "metadata.csv", "README.md", "phantom.json"
     }  # fmt: skip
@@ -296,13 +389,13 @@ def test_an_empty_folder_is_filled(tmp_path):
 def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
     calls = []
 
-    def full(path, image, how):
+    def full(path, image, png):
         calls.append(path)
         if len(calls) > 3:
             raise OSError(28, "No space left on device")
         path.write_bytes(b"x")
 
-    monkeypatch.setattr("leukstudy.data.phantom.smear._write_image", full)
+    monkeypatch.setattr("leukstudy.data.phantom.images.write_image", full)
     with pytest.raises(OSError, match="No space"):
         write_phantom(tmp_path / "out", seed=1, patients=FEW, size=32)
     assert list(tmp_path.iterdir()) == []
@@ -316,6 +409,11 @@ def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
         ({"patients": {"ALL": -1, "CLL": 2}}, "negative"),
         ({"patients": FEW, "images_per_patient": 0}, "images_per_patient is 0"),
         ({"patients": FEW, "size": 8}, "size is 8"),
+        ({"patients": FEW, "size": (48, 64)}, "are square"),
+        ({"patients": FEW, "laboratories": 0}, "laboratories is 0"),
+        ({"patients": FEW, "jpeg": (90, 80)}, "jpeg is"),
+        ({"patients": FEW, "images": 31}, "31 images cannot be shared"),
+        ({"patients": FEW, "field": True, "plant": "duplicates"}, "not in fields of view"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, arguments, message):
@@ -324,11 +422,9 @@ def test_bad_arguments_are_named(tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_label_and_cell_type_are_named():
+def test_unknown_cell_types_and_sizes_are_named():
     patient = enrol(1, {"AML": 1})[0]
-    with pytest.raises(ValueError, match="'APL' is unknown"):
-        draw_image("APL", patient, np.random.default_rng(0))
     with pytest.raises(ValueError, match="'plasma' is unknown"):
-        draw_cell("plasma", patient, np.random.default_rng(0))
+        draw_image(patient, np.random.default_rng(0), cell_type="plasma")
     with pytest.raises(ValueError, match="too small"):
-        draw_cell("monocyte", patient, np.random.default_rng(0), 16)
+        draw_image(patient, np.random.default_rng(0), 16)

@@ -1,22 +1,28 @@
-"""The phantom: drawn blood smears whose class, outline, patient and stain are known.
+"""The phantom: drawn blood smears whose class, outlines, patient and stain are known.
 
-`morphology` says what the cells of a class look like, `texture` and `shapes` draw their parts, `smear_field`
-the red cells and platelets around them, `optics` stains and photographs the whole, `draw` puts one image
-together, and `smear` enrols patients and writes the folder. The pictures are drawings: they carry the
-structure of the problem (classes that overlap, patients that differ), not evidence about any patient.
+`morphology` says what the cells of a class look like, `texture` and `shapes` draw their parts, `cell` and
+`nucleus` one white cell, `surroundings` the red cells, platelets and dirt, `scene` lays them on one piece of
+slide and keeps the truth, `optics` stains and photographs it, `draw` makes a picture of one cell or a field of
+view, `patients` enrols patients in laboratories, `smear` writes the folder, and `plant` spoils it on purpose.
+The pictures are drawings: they carry the structure of the problem (classes that overlap, patients and
+laboratories that differ), not evidence about any patient. docs/phantom.md describes the model.
 """
 
-from leukstudy.data.phantom.draw import draw_cell, draw_image
-from leukstudy.data.phantom.morphology import CELL_TYPES, CLASSES, draw_cell_type
-from leukstudy.data.phantom.patients import Patient, enrol
-from leukstudy.data.phantom.smear import write_phantom
+from leukstudy.data.phantom.draw import Drawing, draw_field, draw_image
+from leukstudy.data.phantom.morphology import CELL_TYPES, CLASSES
+from leukstudy.data.phantom.patients import Laboratory, Patient, enrol
+from leukstudy.data.phantom.plant import FLAWS
+from leukstudy.data.phantom.smear import allot, write_phantom
 
 __all__ = [
     "CELL_TYPES",
     "CLASSES",
+    "FLAWS",
+    "Drawing",
+    "Laboratory",
     "Patient",
-    "draw_cell",
-    "draw_cell_type",
+    "allot",
+    "draw_field",
     "draw_image",
     "enrol",
     "write_phantom",

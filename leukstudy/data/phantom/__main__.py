@@ -1,4 +1,7 @@
-"""`python -m leukstudy.data.phantom --out DIR --seed N`: draw the embedded phantom."""
+"""`python -m leukstudy.data.phantom --out DIR`: draw the embedded phantom, assets/phantom.
+
+`leukstudy phantom` draws any other.
+"""
 
 import argparse
 import sys
@@ -8,12 +11,10 @@ from leukstudy.data.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEE
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Draw a phantom as the command line asks; gives the exit status."""
+    """Draw the embedded phantom where the command line asks; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m leukstudy.data.phantom", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="a folder that is absent or empty")
     parser.add_argument("--seed", type=int, default=EMBEDDED_SEED, help="the same seed gives the same bytes")
-    parser.add_argument("--images-per-patient", type=int, default=EMBEDDED_IMAGES)
-    parser.add_argument("--size", type=int, default=96, help="pixels a side (default 96)")
     parser.add_argument("--workers", type=int, default=1, help="processes; the result does not depend on it")
     args = parser.parse_args(argv)
     try:
@@ -21,8 +22,7 @@ def main(argv: list[str] | None = None) -> int:
             args.out,
             seed=args.seed,
             patients=EMBEDDED,
-            images_per_patient=args.images_per_patient,
-            size=args.size,
+            images_per_patient=EMBEDDED_IMAGES,
             workers=args.workers,
         )
     except (FileExistsError, ValueError) as error:

@@ -1,38 +1,41 @@
 """The data card that is written beside every phantom."""
 
-from leukstudy.data.phantom.draw import FIELD_UM
-from leukstudy.data.phantom.morphology import CELL_TYPES, CLASSES, CLONE_FRACTION, CLONE_MIX, NORMAL_MIX
-from leukstudy.data.phantom.patients import SHARES
+from leukstudy.data.phantom.draw import FIELD_UM, PIXEL_UM
+from leukstudy.data.phantom.morphology import CELL_TYPES, CLASSES, CLONE_MIX, NORMAL_MIX
+from leukstudy.data.phantom.patients import CLONE_FRACTION, SHARES, SLIDES
+from leukstudy.data.phantom.plant import FLAWS
 
 _CARD = """\
 **These are drawings, not patients' cells: nothing in this folder was seen under a microscope, and nothing
 measured on it says anything about people.**
-
+{planted}
 # The phantom: drawn blood smears
 
-A teaching and testing set for the study of leukaemia detection: single white cells amid red cells and
-platelets, drawn by a program (`leukstudy.data.phantom`) from published descriptions of morphology. Class,
-patient, slide, cell type and outline of every picture are known without error.
+A teaching and testing set for the study of leukaemia detection: {what} drawn by a program
+(`leukstudy.data.phantom`) from published descriptions of morphology. Class, laboratory, patient, slide, cell
+types and outlines of every picture are known without error. The model is described in `docs/phantom.md`.
 
 | | |
 | --- | --- |
-| pictures | {images} PNG, {size} x {size} RGB, {pixel:.3g} um a pixel at the mean magnification |
-| patients | {patients}, with {images_per_patient} pictures each from 2 slides |
-| seed | {seed} |
-| truth | `_truth/<class>/<name>.png`: 0 background, 128 cytoplasm, 255 nucleus of the white cell |
-| metadata | `metadata.csv`: path, patient_id, slide_id, cell_type (what was drawn) |
+| pictures | {images:,} PNG, {height} x {width} RGB, {pixel:.3g} um a pixel at the mean magnification |
+| patients | {patients:,}, with {images_per_patient} pictures each from {slides} slides |
+| laboratories | {laboratories}, which share the patients of every class alike |
+| files | {jpeg} |
+| seed | {seed}, version {version} of the model |
+| truth | `_truth/<class>/<name>.png`: 0 background, 128 cytoplasm, 255 nucleus, of every white cell in view |
+{fields}| metadata | `metadata.csv`: path, patient_id, slide_id, laboratory, cell_type (of the cell in the middle; empty for fields), white_cells (in view, whole or cut) |
 | licence | Apache-2.0, as the program; you may also use the pictures under CC0 1.0 |
 
 ## Classes
 
-| class | patients | pictures | what is drawn |
-| --- | --- | --- | --- |
+| class | patients | cells, on average over patients |
+| --- | --- | --- |
 {classes}
 
-A leukaemic patient's pictures show cells of the clone with a probability that is drawn for the patient from
-{low:.0%} to {high:.0%}, and otherwise normal cells: **some pictures of leukaemic classes show a normal cell,
-and no method can get these right from the picture alone.** Labels are the patient's, as in most published
-sets. Normal cells are mixed with more mononuclear cells than blood holds.
+A leukaemic patient's white cells belong to the clone with a probability of about {clone:.0%} (it differs between
+laboratories, patients, slides and images), and are otherwise normal: **some pictures of leukaemic classes show a
+normal cell, and no method can get these right from the picture alone.** Labels are the patient's, as in most
+published sets. Normal cells are mixed with more mononuclear cells than blood holds.
 
 | cell type | how it is drawn |
 | --- | --- |
@@ -41,11 +44,12 @@ sets. Normal cells are mixed with more mononuclear cells than blood holds.
 ## How it is made
 
 Cells are random outlines with random chromatin, nucleoli, granules and vacuoles, as amounts of four dyes.
-Dyes absorb light by the Beer-Lambert law; lens, uneven light, tone curve and sensor noise follow. Stain,
-light, focus, noise, magnification and the number of red cells vary at random between patients, slides and
-images ({patient:.0%}, {slide:.0%} and {image:.0%} of the variance), **by the same distributions in every
-class**: no one colour, brightness, size or file statistic tells leukaemia from health well (a test holds
-every AUROC over all pictures below 0.70), and morphology does.
+Dyes absorb light by the Beer-Lambert law; lens, uneven light, tone curve, sharpening, sensor noise and a JPEG
+file follow. Stain, light, focus, noise, magnification, the number of red cells, dirt and the share of the clone
+vary at random between laboratories, patients, slides and images ({laboratory:.0%}, {patient:.0%}, {slide:.0%} and
+{image:.0%} of the variance), **by the same distributions in every class**: in the embedded phantom no one colour,
+brightness, size or file statistic tells leukaemia from health well (a test holds every AUROC over all pictures
+below 0.65), and morphology does.
 
 ## Not for
 
@@ -56,29 +60,44 @@ shown that it can learn morphology from few patients, no more.
 ## Limits
 
 Only morphology that was written down is here: no artefact, variant or disease beyond the tables above. Sizes
-are typical values with bell-shaped spread, not measurements. Patients differ less in stain than real
-laboratories do. There is one white cell a picture, in the middle, never cut off by intent. Remission,
-treatment, age, sex, other diseases of the blood and reactive conditions are absent.
+are typical values with bell-shaped spread, not measurements. Laboratories differ less in stain than real
+ones do. Remission, treatment, age, sex, other diseases of the blood and reactive conditions are absent.
+"""
+_FIELDS = """\
+| cells | `_truth/instances/<class>/<name>.png` (uint16): the number of each white cell |
+| boxes | `boxes.csv`: path, cell (its number; 0 for red cells and platelets), cell_type, x0, y0, x1, y1 (x1, y1 exclusive), cx, cy, in pixels |
+"""
+_PLANTED = """
+**A flaw was planted here on purpose: {what}. `_truth/planted.csv` says where.**
 """
 
 
-def data_card(*, seed: int, patients: dict[str, int], images_per_patient: int, size: int) -> str:
-    """Give the text of the README.md of a phantom drawn with these arguments."""
+def data_card(about: dict) -> str:
+    """Give the text of README.md of the phantom that `about`, the content of its phantom.json, describes."""
+    field = about["kind"] == "fields of view"
+    height, width = about["size"]
+    jpeg = about["jpeg"]
+    shown = {label: about["patients"][label] for label in CLASSES if about["patients"].get(label)}
     return _CARD.format(
-        images=sum(patients.values()) * images_per_patient,
-        size=size,
-        pixel=FIELD_UM / size,
-        patients=sum(patients.values()),
-        images_per_patient=images_per_patient,
-        seed=seed,
-        classes="\n".join(
-            f"| {label} | {patients[label]} | {patients[label] * images_per_patient} | {_mix(label)} |"
-            for label in CLASSES
-            if patients.get(label, 0)
-        ),
+        planted=_PLANTED.format(what=FLAWS[about["planted"]]) if about["planted"] else "",
+        what="fields of view" if field else "single white cells amid red cells and platelets,",
+        images=about["images"],
+        height=height,
+        width=width,
+        pixel=PIXEL_UM if field else FIELD_UM / width,
+        patients=sum(shown.values()),
+        images_per_patient=about["images_per_patient"],
+        slides=SLIDES,
+        laboratories=about["laboratories"],
+        jpeg=f"PNG, of pictures that went through a JPEG file of quality {jpeg[0]} to {jpeg[1]}, by laboratory"
+        if jpeg
+        else "PNG, never JPEG",
+        seed=about["seed"],
+        version=about["version"],
+        fields=_FIELDS if field else "",
+        classes="\n".join(f"| {label} | {count:,} | {_mix(label)} |" for label, count in shown.items()),
         types="\n".join(f"| {name.replace('_', ' ')} | {kind.reason} |" for name, kind in CELL_TYPES.items()),
-        low=CLONE_FRACTION[0],
-        high=CLONE_FRACTION[1],
+        clone=CLONE_FRACTION,
         **SHARES,
     )
 

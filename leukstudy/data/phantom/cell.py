@@ -7,49 +7,61 @@ import numpy as np
 from leukstudy.data.phantom import nucleus as nuclei
 from leukstudy.data.phantom import shapes, texture
 from leukstudy.data.phantom.dyes import AZURE, DYES, EOSIN, HAEMOGLOBIN, VIOLET
-from leukstudy.data.phantom.morphology import CellType, normal_within
+from leukstudy.data.phantom.morphology import CellType, in_clone, normal_within
 from leukstudy.data.phantom.shapes import Canvas
 
 
 def draw_white_cell(
-    kind: CellType, canvas: Canvas, *, bias: float, rng: np.random.Generator
+    kind: CellType,
+    canvas: Canvas,
+    *,
+    radius: float,
+    bias: dict[str, float],
+    rng: np.random.Generator,
+    room: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw one white cell about the origin of the canvas.
+    """Draw one white cell of mean `radius` px about the origin of the canvas.
 
-    `bias` moves its size by up to half of so many SDs, for cells of one clone resemble each other. Returns
-    the dyes (4, n, n) float32, and the fields (n, n) of the cell and of its nucleus: positive inside, px.
+    `bias` moves its traits (`patients.TRAITS`) by half of so many SDs, for cells of one clone resemble each
+    other. `room`, a field (n, n), is positive where other white cells leave room: the cell is pressed flat against
+    them. Returns the dyes (4, n, n) float32, and the fields (n, n) of the cell and of its nucleus: positive
+    inside, px.
     """
     um = canvas.um
-    mean, sd = kind.diameter
-    diameter = min(max(mean + sd * (0.5 * bias + 0.866 * rng.standard_normal()), 7.5), 20.5) * um
-    fraction = normal_within(rng, kind.nuclear_fraction, 0.25, 0.94)
-    cell = _outline(kind, canvas, diameter / 2, rng)
-    angle = rng.uniform(0, 2 * math.pi)  # the side of the cell on which the nucleus lies
+    fraction = in_clone(rng, kind.nuclear_fraction, bias["nuclear_fraction"], 0.25, 0.94)
+    cell = _outline(kind, canvas, radius, rng)
     area = fraction * float(np.count_nonzero(cell > 0))
-    nucleus = nuclei.nucleus_outline(kind, canvas, radius=diameter / 2, area=area, angle=angle, rng=rng)
+    angle = rng.uniform(0, 2 * math.pi)  # the side of the cell on which the nucleus lies
+    nucleus = nuclei.nucleus_outline(kind, canvas, radius=radius, area=area, angle=angle, rng=rng)
+    if room is not None:
+        cell = np.minimum(cell, room)
     nucleus = np.minimum(nucleus, cell - 0.35 * um)
     dyes = np.zeros((len(DYES), canvas.n, canvas.n), np.float32)
-    _cytoplasm(dyes, kind, canvas, fields=(cell, nucleus), angle=angle, rng=rng)
-    nuclei.stain_nucleus(dyes, kind, canvas, nucleus=nucleus, rng=rng)
+    blue = in_clone(rng, kind.basophilia, bias["basophilia"], 0.02, 0.95)
+    _cytoplasm(dyes, kind, canvas, fields=(cell, nucleus), angle=angle, blue=blue, rng=rng)
+    contrast = in_clone(rng, kind.contrast, bias["contrast"], 0.05, 0.32)
+    nuclei.stain_nucleus(dyes, kind, canvas, nucleus=nucleus, contrast=contrast, rng=rng)
     _granules(dyes, kind, canvas, fields=(cell, nucleus), rng=rng)
     return dyes, cell, nucleus
 
 
 def _outline(kind, canvas, radius, rng):
     table = shapes.outline(
-        rng, radius, elongation=abs(rng.normal(0.0, 0.06)), rough=0.012 + 0.05 * kind.ragged
+        rng,
+        radius,
+        elongation=abs(rng.normal(0.0, 0.075 + 0.06 * kind.ragged)),
+        rough=0.014 + 0.06 * kind.ragged,
     )
-    field = shapes.blob(canvas.x, canvas.y, table)
+    field = shapes.blob(canvas.x, canvas.y, np.minimum(table, 1.27 * radius))
     return shapes.roughen(rng, field, 0.6 * canvas.um, 0.5 * kind.ragged * canvas.um)
 
 
-def _cytoplasm(dyes, kind, canvas, *, fields, angle, rng):
+def _cytoplasm(dyes, kind, canvas, *, fields, angle, blue, rng):
     n, um = canvas.n, canvas.um
     cell, nucleus = fields
     # Thin at the margin, thickest beside the nucleus.
     thick = shapes.soft(cell, 0.5 * um) * (0.62 + 0.38 * (cell * (1 / (2.2 * um))).clip(0, 1))
     thick *= 1 + 0.16 * texture.noise(rng, n, 0.3 * um) + 0.16 * texture.noise(rng, n, 0.9 * um)
-    blue = normal_within(rng, kind.basophilia, 0.02, 0.95)
     pink = normal_within(rng, kind.eosin, 0.0, 0.5)
     # RNA lies towards the margin: deeply blue cytoplasm is often paler around the nucleus.
     margin = 1 + rng.uniform(0.0, 0.5) * np.exp(-np.maximum(cell, 0) * (1 / um))
@@ -90,11 +102,11 @@ def _granules(dyes, kind, canvas, *, fields, rng):
         dyes[EOSIN] += 0.10 * dust
     elif kind.granules == "azurophil":
         grains = texture.stipple(rng, where, count, 0.26 * um)
-        dyes[VIOLET] += 0.55 * grains
+        dyes[VIOLET] += 0.45 * grains
         dyes[EOSIN] += 0.35 * grains
     elif kind.granules == "eosinophil":
         beads = np.minimum(texture.stipple(rng, where, count, 0.42 * um), 1.6)
-        dyes[EOSIN] += 0.50 * beads
+        dyes[EOSIN] += 0.44 * beads
         dyes[HAEMOGLOBIN] += 0.38 * beads
     elif kind.granules == "basophil":
         dyes[VIOLET] += 0.75 * np.minimum(texture.stipple(rng, where, count, 0.48 * um), 1.4)

@@ -5,7 +5,7 @@ Sizes and proportions follow the descriptions in Bain, Blood Cells (5th ed., 201
 rounded to what a drawing of 0.25 um a pixel can show and are no measurements.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -119,10 +119,10 @@ CELL_TYPES: dict[str, CellType] = {
         nucleoli=(1, 1), nucleolus=0.55,
     ),
     "smudge": CellType(
-        "CLL: a fragile cell crushed in spreading, a pale ragged smear of chromatin with hardly any"
+        "CLL: a fragile cell crushed in spreading, a pale, drawn-out, ragged smear of chromatin with hardly any"
         " cytoplasm left.",
         diameter=(14.0, 2.0), nuclear_fraction=(0.86, 0.04), shape="smudge", chromatin="fine",
-        irregular=0.80, contrast=(0.15, 0.04), basophilia=(0.10, 0.04), eosin=(0.05, 0.03), ragged=0.5,
+        irregular=1.10, contrast=(0.15, 0.04), basophilia=(0.08, 0.04), eosin=(0.06, 0.03), ragged=1.4,
     ),
     "promyelocyte": CellType(
         "CML, AML: large, round eccentric nucleus, pale Golgi zone, cytoplasm full of azurophil granules.",
@@ -164,23 +164,60 @@ CLONE_MIX: dict[str, dict[str, float]] = {
 }
 # fmt: on
 
-# Share of a patient's photographed white cells that belong to the clone, from patient to patient.
-CLONE_FRACTION = (0.85, 0.98)
+# The stages of granulocytic maturation in order. They are cuts through a continuum: a cell of one stage is drawn
+# part of the way towards a neighbouring one (mean and SD of the way, 0.5 being halfway).
+MATURATION = ("myeloblast", "promyelocyte", "myelocyte", "metamyelocyte", "band", "neutrophil")
+_ON_THE_WAY = 0.17
 
 
-def draw_cell_type(label: str, clone_fraction: float, rng: np.random.Generator) -> str:
-    """Draw the kind of cell that one image of a patient of class `label` shows.
+def pick(mix: dict[str, float], rng: np.random.Generator) -> str:
+    """Draw a kind of cell by its share in a mix."""
+    shares = np.cumsum(list(mix.values()))
+    return list(mix)[int(np.searchsorted(shares[:-1] / shares[-1], rng.random(), side="right"))]
 
-    Raises ValueError for a label that is not one of CLASSES.
-    """
-    if label not in CLASSES:
-        raise ValueError(f"class {label!r} is unknown to the phantom; expected one of {', '.join(CLASSES)}")
-    clonal = rng.random() < clone_fraction
-    mix = CLONE_MIX[label] if clonal and label in CLONE_MIX else NORMAL_MIX
-    weights = np.array(list(mix.values()))
-    return list(mix)[int(np.searchsorted(np.cumsum(weights / weights.sum()), rng.random(), side="right"))]
+
+def vary_mix(mix: dict[str, float], concentration: float, rng: np.random.Generator) -> dict[str, float]:
+    """Draw one patient's mix about the class's: a Dirichlet distribution, the less alike the lower `concentration`."""
+    shares = rng.dirichlet(concentration * np.array(list(mix.values())))
+    return dict(zip(mix, shares.tolist(), strict=True))
+
+
+def maturing(name: str, rng: np.random.Generator) -> CellType:
+    """Give the cell type `name`, moved towards a neighbouring stage of maturation where it is one of MATURATION."""
+    kind = CELL_TYPES[name]
+    if name not in MATURATION:
+        return kind
+    stage = MATURATION.index(name)
+    way = min(abs(rng.normal(0.0, _ON_THE_WAY)), 0.45)
+    stage += 1 if stage == 0 or (rng.random() < 0.5 and stage + 1 < len(MATURATION)) else -1
+    return between(kind, CELL_TYPES[MATURATION[stage]], way)
+
+
+def between(kind: CellType, other: CellType, way: float) -> CellType:
+    """Move every measure of a cell type `way` (0 to 1) towards another's; its shape and words stay its own."""
+
+    def move(a, b):
+        if isinstance(a, tuple):
+            return tuple(move(x, y) for x, y in zip(a, b, strict=True))
+        return a + way * (b - a)
+
+    keep = {"reason", "shape", "lobes", "chromatin", "granules", "nucleoli", "granule_density"}
+    moved = {
+        f.name: move(getattr(kind, f.name), getattr(other, f.name))
+        for f in fields(kind)
+        if f.name not in keep
+    }
+    return replace(kind, **moved)
 
 
 def normal_within(rng: np.random.Generator, mean_sd: tuple[float, float], low: float, high: float) -> float:
     """Draw from a normal distribution, pulled back to the nearer of the limits low and high."""
-    return float(np.clip(rng.normal(*mean_sd), low, high))
+    return min(max(mean_sd[0] + mean_sd[1] * rng.standard_normal(), low), high)
+
+
+def in_clone(
+    rng: np.random.Generator, mean_sd: tuple[float, float], bias: float, low: float, high: float
+) -> float:
+    """As `normal_within`, a quarter of the variance being the patient's (`bias`, in SDs): a clone's cells are alike."""
+    mean, sd = mean_sd
+    return min(max(mean + sd * (0.5 * bias + 0.866 * rng.standard_normal()), low), high)

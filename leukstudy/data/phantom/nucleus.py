@@ -6,7 +6,7 @@ import numpy as np
 
 from leukstudy.data.phantom import shapes, texture
 from leukstudy.data.phantom.dyes import AZURE, EOSIN, VIOLET
-from leukstudy.data.phantom.morphology import CellType, normal_within
+from leukstudy.data.phantom.morphology import CellType
 from leukstudy.data.phantom.shapes import Canvas
 
 
@@ -70,7 +70,13 @@ def _skeleton(kind, rng, area, radius, um):
 
 
 def stain_nucleus(
-    dyes: np.ndarray, kind: CellType, canvas: Canvas, *, nucleus: np.ndarray, rng: np.random.Generator
+    dyes: np.ndarray,
+    kind: CellType,
+    canvas: Canvas,
+    *,
+    nucleus: np.ndarray,
+    contrast: float,
+    rng: np.random.Generator,
 ) -> None:
     """Lay the nucleus over the cytoplasm in `dyes` (4, n, n), in place: chromatin, membrane, nucleoli."""
     n, um = canvas.n, canvas.um
@@ -78,18 +84,21 @@ def stain_nucleus(
     # About the same DNA is spread over a small or a large nucleus: large ones stain paler.
     area = max(10.0, float(np.count_nonzero(nucleus > 0)) / um**2)
     dense = (
-        min(max((75.0 / area) ** 0.33, 0.62), 1.25) * math.exp(rng.normal(0, 0.1)) * (0.6 if smudge else 1.0)
+        min(max((75.0 / area) ** 0.40, 0.58), 1.2) * math.exp(rng.normal(0, 0.1)) * (0.6 if smudge else 1.0)
     )
     body = shapes.soft(nucleus, (2.2 if smudge else 0.45) * um)
     dome = 0.80 + 0.20 * (nucleus * (1 / (1.5 * um))).clip(0, 1)
-    pattern = texture.chromatin(rng, n, um, kind.chromatin, normal_within(rng, kind.contrast, 0.05, 0.32))
+    pattern = texture.chromatin(rng, n, um, kind.chromatin, contrast)
     rim = np.exp(-np.square((nucleus - 0.3 * um) * (1 / (0.28 * um))))
+    tint = texture.noise(rng, n, 0.5 * um).clip(-1, 1)
     paler = _nucleoli(kind, canvas, nucleus, rng)
     dyes[VIOLET] += dense * body * dome * pattern * (1 + rng.uniform(0.0, 0.22) * rim) * (1 - paler)
-    # Nucleoli are RNA: where they pale the chromatin they leave a trace of blue.
+    # Nucleoli are RNA: where they pale the chromatin they leave a trace of blue. Between the strands of chromatin
+    # lies parachromatin, paler and pinker or bluer from place to place.
     dyes[AZURE] *= 1 - 0.75 * body
-    dyes[AZURE] += 0.35 * np.maximum(paler, 0) * body
+    dyes[AZURE] += (0.16 * np.maximum(paler, 0) + 0.07 + 0.07 * tint) * body
     dyes[EOSIN] *= 1 - 0.6 * body
+    dyes[EOSIN] += (0.08 - 0.08 * tint) * body
 
 
 def _nucleoli(kind, canvas, nucleus, rng):
@@ -102,9 +111,9 @@ def _nucleoli(kind, canvas, nucleus, rng):
         return paler
     for _ in range(count):
         row, column = divmod(int(inside[int(rng.random() * inside.size)]), n)
-        table = shapes.outline(rng, um * rng.uniform(0.5, 1.1), elongation=rng.uniform(0, 0.2), rough=0.1)
+        table = shapes.outline(rng, um * rng.uniform(0.6, 1.25), elongation=rng.uniform(0, 0.2), rough=0.05)
         field = shapes.blob(canvas.x - canvas.x[0, column], canvas.y - canvas.y[row, 0], table)
-        strength = min(max(kind.nucleolus * rng.uniform(0.5, 1.4), 0.0), 0.75)
-        rim = np.exp(-np.square((field + 0.25 * um) * (1 / (0.3 * um))))
-        paler += strength * (shapes.soft(field, 0.5 * um) - 0.5 * rim)
+        strength = min(max(kind.nucleolus * rng.uniform(0.4, 1.2), 0.0), 0.75)
+        rim = np.exp(-np.square((field + 0.4 * um) * (1 / (0.35 * um))))
+        paler += strength * (shapes.soft(field, 1.0 * um) - 0.3 * rim)
     return paler.clip(-0.4, 0.75)

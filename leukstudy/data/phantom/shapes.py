@@ -99,20 +99,25 @@ def lobes(
     Lobe areas are uneven and sum to about `area` (px^2); no lobe goes beyond `reach` (px) from the origin.
     Returns points (k, 2) and radii (k,).
     """
-    size = np.sqrt(rng.dirichlet(np.full(count, 9.0)) * area / math.pi)
+    stretch = rng.uniform(
+        0.05, 0.8, count
+    )  # of a lobe along the chain, as a share of its radius to either side
+    size = np.sqrt(rng.dirichlet(np.full(count, 9.0)) * area / (math.pi + 4 * stretch))
     orbit = np.maximum(reach - size, 0.3 * size) * rng.uniform(0.7, 1.0, count)
     gap = rng.uniform(-0.2, 0.9, count - 1) * um
-    turn = (size[:-1] + size[1:] + gap) / np.maximum(0.5 * (orbit[:-1] + orbit[1:]), 0.5 * um)
+    half = size * (1 + stretch)
+    turn = (half[:-1] + half[1:] + gap) / np.maximum(0.5 * (orbit[:-1] + orbit[1:]), 0.5 * um)
     # A ring that closes on itself, or two lobes that lie beyond opposite, would fold back.
     turn *= min(1.0, (2.9 if count == 2 else 5.3) / float(turn.sum()))
     angle = rng.uniform(0, 2 * math.pi) + np.concatenate([[0.0], np.cumsum(turn)])
     angles, orbits, radii = [], [], []
     for i in range(count):
-        spread = rng.uniform(0.05, 0.4) * size[i] / max(orbit[i], um)
-        for side in (-1.0, 0.0, 1.0):
+        spread = stretch[i] * size[i] / max(orbit[i], um)
+        thick = rng.uniform(0.8, 1.0, 3)
+        for side, share in zip((-1.0, 0.0, 1.0), thick.tolist(), strict=True):
             angles.append(angle[i] + side * spread)
-            orbits.append(orbit[i])
-            radii.append(size[i] * (0.92 if side else 0.96))
+            orbits.append(orbit[i] * (1 + 0.06 * (share - 0.9)))
+            radii.append(size[i] * share)
         if i + 1 < count:
             for part in (0.3, 0.4, 0.5, 0.6, 0.7):
                 angles.append(angle[i] + part * turn[i])

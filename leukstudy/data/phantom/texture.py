@@ -9,22 +9,22 @@ import numpy as np
 Chromatin = Literal["fine", "condensing", "clumped", "blocks"]
 
 
-def noise(rng: np.random.Generator, n: int, grain: float) -> np.ndarray:
-    """Give a smooth Gaussian random field, (n, n) float32, mean about 0 and SD about 1.
+def noise(rng: np.random.Generator, shape: int | tuple[int, int], grain: float) -> np.ndarray:
+    """Give a smooth Gaussian random field, (h, w) or (n, n) float32, mean about 0 and SD about 1.
 
     `grain` is the standard deviation, in pixels, of the blur that makes it, about a third of the size of
     a spot. Coarse fields are made on a coarse grid and enlarged, so that cost does not grow with grain.
     """
+    h, w = (shape, shape) if isinstance(shape, int) else shape
     step = max(1.0, grain / 1.5)
-    m = max(4, math.ceil(n / step))
-    sigma = grain * m / n
-    white = rng.standard_normal((m, m), dtype=np.float32)
-    if sigma < 0.3:
-        return white
-    field = cv2.GaussianBlur(white, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-    # White noise of unit variance blurred by a Gaussian of SD s has the variance 1 / (4 pi s^2).
-    field *= 2.0 * math.sqrt(math.pi) * max(sigma, 0.3)
-    return field if m == n else cv2.resize(field, (n, n), interpolation=cv2.INTER_CUBIC)
+    small = max(4, math.ceil(h / step)), max(4, math.ceil(w / step))
+    sigma = grain * small[0] / h
+    white = rng.standard_normal(small, dtype=np.float32)
+    if sigma >= 0.3:
+        white = cv2.GaussianBlur(white, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+        # White noise of unit variance blurred by a Gaussian of SD s has the variance 1 / (4 pi s^2).
+        white *= 2.0 * math.sqrt(math.pi) * max(sigma, 0.3)
+    return white if small == (h, w) else cv2.resize(white, (w, h), interpolation=cv2.INTER_CUBIC)
 
 
 def chromatin(rng: np.random.Generator, n: int, um: float, kind: Chromatin, contrast: float) -> np.ndarray:
