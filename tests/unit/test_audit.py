@@ -197,7 +197,7 @@ def test_a_moving_stroke_is_found_too(root):
     rng = np.random.default_rng(0)
 
     def draw(bgr):
-        x, y = rng.integers(5, 60, 2)
+        x, y = rng.integers(5, 60), rng.integers(4, 16)  # above the cell, whose nucleus is dark too
         return cv2.rectangle(bgr, (int(x), int(y)), (int(x) + 25, int(y) + 1), (0, 0, 0), -1)
 
     edit(root, draw)
