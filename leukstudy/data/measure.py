@@ -45,7 +45,7 @@ SIDE = 256
 # The patch called a corner, as shares of width and height.
 CORNER = (0.25, 0.15)
 # A stroke is at most THICK of the short side thick, at least LONG long, and STEP grey levels from what flanks it.
-THICK, LONG, STEP = 0.025, 0.08, 60
+THICK, LONG, STEP = 0.025, 0.12, 90
 
 
 def measure(rgb: np.ndarray) -> dict[str, float]:
@@ -82,7 +82,7 @@ def measure(rgb: np.ndarray) -> dict[str, float]:
 def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
     """Find the longest drawn stroke: its length over the short side, its centre's x and y (0-1); zeros for none.
 
-    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 8% of it or more, and stands 60
+    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 12% of it or more, and stands 90
     grey levels below what flanks it on both sides: scale bars, frames and the stems of letters do, membranes
     and Auer rods, which bend, do not. The plane looked at is the darkest channel, so that red writing counts.
     """
