@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leukstudy.data.audit import find_near_duplicates, run_audit
 from leukstudy.data.group import join_near_duplicates
-from leukstudy.data.manifest import COLUMNS, MEASURES, catalogue
+from leukstudy.data.manifest import catalogue
 from leukstudy.data.provenance import is_synthetic
 from leukstudy.data.split import assign
 from leukstudy.report.audit_table import audit_markdown
@@ -28,13 +28,13 @@ def main() -> None:
     near = find_near_duplicates(kept, given.folder)
     searched = time.perf_counter()
     split = assign(join_near_duplicates(table, near), seed=given.seed)
-    manifest, kept = split[list(COLUMNS)], split[split["excluded"] == ""]
-    audit = run_audit(manifest, split[["image_id", *MEASURES]], given.folder, near=near)
+    kept = split[split["excluded"] == ""]
+    audit = run_audit(split, given.folder, near=near)
     ended = time.perf_counter()
     print(
-        f"{len(manifest):,} files, {len(kept):,} kept, in {kept['group_id'].nunique()} {kept['group_level'].iloc[0]}s\n"
+        f"{len(split):,} files, {len(kept):,} kept, in {kept['group_id'].nunique()} {kept['group_level'].iloc[0]}s\n"
     )
-    print(audit_markdown(audit.findings, synthetic=is_synthetic(manifest)))
+    print(audit_markdown(audit.findings, synthetic=is_synthetic(split)))
     print(f"Near duplicates: {searched - started:.1f} s; the other questions: {ended - searched:.1f} s.")
 
 

@@ -8,8 +8,7 @@ from fabricate import blob_cell
 from PIL import Image
 
 from leukstudy.data.audit import Audit, run_audit
-from leukstudy.data.identify import identify_all
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.manifest import DRAWN, catalogue
 from leukstudy.data.split import assign
 
 CLASSES = ("healthy", "ALL", "AML")
@@ -44,15 +43,9 @@ def add_rows(root: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def audited(root: Path, **how: object) -> Audit:
-    """Catalogue, split and audit a folder as the stage does."""
-    manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
-    return run_audit(manifest, measured(manifest, root), root, **how)
-
-
-def measured(manifest: pd.DataFrame, root: Path) -> pd.DataFrame:
-    table = identify_all(root / path for path in manifest["path"])
-    table.insert(0, "image_id", manifest["image_id"])
-    return table
+    """Catalogue, split and audit a folder as the stage does; drawings are known by their phantom.json."""
+    source = "phantom" if (root / DRAWN).is_file() else "folder"
+    return run_audit(assign(catalogue(root, source), seed=5, folds=2), root, **how)
 
 
 def verdicts(audit: Audit) -> dict[str, str]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from fabricate_flaws import CLASSES, audited, blob_set, measured, verdicts
+from fabricate_flaws import CLASSES, audited, blob_set, verdicts
 from PIL import Image
 
 from leukstudy.data import DataProblem
@@ -14,7 +14,7 @@ from leukstudy.data.audit import CHECKS, Thresholds, failing, find_near_duplicat
 from leukstudy.data.audit.findings import DETAILS, FINDINGS
 from leukstudy.data.audit.overlay import corner_mask
 from leukstudy.data.audit.shortcuts import shortcut
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.manifest import COLUMNS, catalogue
 from leukstudy.data.phantom import write_phantom
 from leukstudy.data.phantom.plant import FLAWS
 from leukstudy.data.split import assign
@@ -107,7 +107,7 @@ def test_the_result_depends_on_the_data_alone(root):
         pd.testing.assert_frame_equal(first, second)
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     shuffled = manifest.sample(frac=1, random_state=1)
-    third = run_audit(shuffled, measured(shuffled.reset_index(drop=True), root), root)
+    third = run_audit(shuffled, root)
     pd.testing.assert_frame_equal(one.findings, third.findings)
 
 
@@ -121,7 +121,7 @@ def test_near_duplicates_are_searched_once_and_passed_on(root, monkeypatch):
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     near = find_near_duplicates(manifest[manifest["excluded"] == ""], root)
     monkeypatch.setattr("leukstudy.data.audit.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
-    audit = run_audit(manifest, measured(manifest, root), root, near=near)
+    audit = run_audit(manifest, root, near=near)
     assert verdicts(audit) == {"near_duplicates": "warn"}
     assert "0 across splits, 0 across groups, 0 across classes" in row(audit, "near_duplicates")["found"]
     assert row(audit, "near_duplicates")["examples"] == "ALL/P06_0 = ALL/P06_9"
@@ -135,7 +135,7 @@ def test_a_split_that_parts_copies_fails(root):
     }
     near = pd.DataFrame([(sides["test"]["image_id"].iloc[0], sides["train"]["image_id"].iloc[0], 3, 0.97, "mirrored")],
                         columns=["a", "b", "distance", "correlation", "transform"])  # fmt: skip
-    audit = run_audit(manifest, measured(manifest, root), root, near=near)
+    audit = run_audit(manifest, root, near=near)
     assert verdicts(audit) == {"near_duplicates": "fail", "groups_across_splits": "fail"}
     assert (
         "mirrored" in audit.details["note"].iloc[0]
@@ -147,7 +147,7 @@ def test_a_group_on_two_sides_fails(root):
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     group = manifest.loc[manifest["split"] == "test", "group_id"].iloc[0]
     manifest.loc[manifest.index[manifest["group_id"] == group][0], "split"] = "train"
-    audit = run_audit(manifest, measured(manifest, root), root)
+    audit = run_audit(manifest, root)
     assert row(audit, "groups_across_splits")["verdict"] == "fail"
     assert images_of(audit, "groups_across_splits") == set(
         manifest.loc[manifest["group_id"] == group, "image_id"]
@@ -158,7 +158,7 @@ def test_the_same_picture_under_two_labels(root):
     shutil.copy(root / "ALL" / "P06_0.png", root / "AML" / "P12_9.png")
     (root / "metadata.csv").unlink()
     manifest = assign(catalogue(root, "folder", block_size=4), seed=5, folds=2)
-    audit = run_audit(manifest, measured(manifest, root), root)
+    audit = run_audit(manifest, root)
     assert verdicts(audit)["label_conflicts"] == "fail"
     assert images_of(audit, "label_conflicts") == {"ALL/P06_0", "AML/P12_9"}
 
@@ -167,28 +167,25 @@ def test_a_duplicate_that_is_still_kept_fails(root):
     shutil.copy(root / "ALL" / "P06_0.png", root / "ALL" / "P06_9.png")
     (root / "metadata.csv").unlink()
     manifest = catalogue(root, "folder", block_size=5)
-    assert row(run_audit(manifest, measured(manifest, root), root), "exact_duplicates")["verdict"] == "warn"
+    assert row(run_audit(manifest, root), "exact_duplicates")["verdict"] == "warn"
     manifest["excluded"] = ""
-    audit = run_audit(assign(manifest, seed=5, folds=2), measured(manifest, root), root)
+    audit = run_audit(assign(manifest, seed=5, folds=2), root)
     assert row(audit, "exact_duplicates")["verdict"] == "fail"
 
 
 def test_two_sources_that_hold_one_class_each(root):
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
-    measures = measured(manifest, root)
     manifest.loc[manifest["label"] == "AML", "source"] = "elsewhere"
-    audit = run_audit(manifest, measures, root)
+    audit = run_audit(manifest, root)
     assert row(audit, "class_by_source")["verdict"] == "fail"
     assert "elsewhere in AML only" in row(audit, "class_by_source")["found"]
     # Two sources with all classes in each give nothing away, nor does a single stray image.
     manifest["source"] = np.where(np.arange(len(manifest)) % 2, "one", "other")
-    assert row(run_audit(manifest, measures, root), "class_by_source")["verdict"] == "pass"
+    assert row(run_audit(manifest, root), "class_by_source")["verdict"] == "pass"
     manifest["source"] = "one"
     manifest.loc[0, "source"] = "stray"
     assert (
-        row(run_audit(manifest, measures, root, thresholds={"confined_share": 0.2}), "class_by_source")[
-            "verdict"
-        ]
+        row(run_audit(manifest, root, thresholds={"confined_share": 0.2}), "class_by_source")["verdict"]
         == "pass"
     )
 
@@ -231,16 +228,16 @@ def test_corner_masks():
 def test_few_groups(tmp_path):
     blob_set(tmp_path, groups=4, images=3)
     manifest = assign(catalogue(tmp_path, "folder"), seed=5, folds=4)
-    audit = run_audit(manifest, measured(manifest, tmp_path), tmp_path)
+    audit = run_audit(manifest, tmp_path)
     found = row(audit, "few_groups")
-    assert found["verdict"] == "warn" and "ALL has 4 patients (expected 5 or more)" in found["found"]
+    assert found["verdict"] == "warn" and "ALL has 4 patients (expected 5 or more" in found["found"]
     lacking = manifest.copy()
     lacking.loc[(lacking["label"] == "ALL") & (lacking["fold"] == 1), "fold"] = 0
-    audit = run_audit(lacking, measured(manifest, tmp_path), tmp_path)
+    audit = run_audit(lacking, tmp_path)
     assert "missing from 1 fold of the cross-validation" in row(audit, "few_groups")["found"]
     lacking = manifest.copy()
     lacking.loc[(lacking["label"] == "ALL") & (lacking["split"] == "test"), "split"] = "train"
-    audit = run_audit(lacking, measured(manifest, tmp_path), tmp_path)
+    audit = run_audit(lacking, tmp_path)
     assert (
         row(audit, "few_groups")["verdict"] == "fail"
         and "missing from test" in row(audit, "few_groups")["found"]
@@ -316,18 +313,17 @@ def test_thresholds_from_a_mapping_or_an_object():
 
 def test_what_cannot_be_audited(root):
     manifest = catalogue(root, "folder")
-    measures = measured(manifest, root)
-    with pytest.raises(DataProblem, match="1 kept images are not measured"):
-        run_audit(manifest, measures.iloc[1:], root)
+    with pytest.raises(ValueError, match=r"lacks the measures \['bytes', .*what manifest\.catalogue gives"):
+        run_audit(manifest[list(COLUMNS)], root)
     with pytest.raises(DataProblem, match="no image is kept"):
-        run_audit(manifest.assign(excluded="limited"), measures, root)
+        run_audit(manifest.assign(excluded="limited"), root)
 
 
 def test_a_set_without_a_split_and_with_bad_files_is_audited(root):
     (root / "ALL" / "P06_0.png").write_bytes(b"nothing")
     Image.new("RGB", (20, 20)).save(root / "ALL" / "P06_1.png")
     manifest = catalogue(root, "folder")
-    audit = run_audit(manifest, measured(manifest, root), root)
+    audit = run_audit(manifest, root)
     assert (
         verdicts(audit) == {}
         and row(audit, "groups_across_splits")["found"] == "No split has been assigned yet."
