@@ -69,12 +69,12 @@ def test_cells_touch_but_never_share_a_pixel():
     rng, patients = np.random.default_rng(0), enrol(8, {"CLL": 4})
     touching = 0
     for patient in patients:
-        for _ in range(6):
-            cells = draw_field(patient, rng, (200, 200)).cells
+        for _ in range(2):
+            cells = draw_field(patient, rng, (320, 480)).cells
             for number in range(1, cells.max() + 1):
                 around = cv2.dilate((cells == number).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
                 touching += bool((cells[around] > number).any())
-    assert touching >= 3
+    assert touching >= 2
 
 
 def test_fields_are_written_with_boxes_and_instances(tmp_path):
