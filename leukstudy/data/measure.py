@@ -147,6 +147,8 @@ def _sharpness(grey: np.ndarray) -> float:
     It is a share of the image's own variation, so that neither stain, cells nor light matter much: what is out of
     focus already loses little.
     """
+    if min(grey.shape) < 2:
+        return 0.0
     shares = []
     level = grey.astype(np.float32)
     for upright in (False, True):

@@ -98,6 +98,12 @@ def test_measures_do_not_depend_on_the_size_of_the_file_much():
         assert measure(big)[name] == pytest.approx(small[name], rel=0.03, abs=0.02), name
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (2, 3), (20, 3000)])
+def test_odd_shapes_are_measured_too(shape):
+    odd = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    assert np.isfinite(list(measure(odd).values())).all() and len(perceptual_hash(odd)) == 16
+
+
 def test_strokes_are_found_where_they_are(cell):
     assert longest_stroke(cell) == (0, 0, 0)
     level, upright = cell.copy(), cell.copy()
