@@ -10,7 +10,7 @@ import typer
 
 def phantom(
     *,
-    out: Annotated[Path, typer.Option(help="A folder that is absent or empty.")],
+    out: Annotated[Path | None, typer.Option(help="A folder that is absent or empty.")] = None,
     images: Annotated[int, typer.Option(help="How many pictures.")] = 800,
     size: Annotated[
         str | None,
@@ -42,6 +42,9 @@ def phantom(
         for name, what in FLAWS.items():
             print(f"{name}: {what}")
         return
+    if out is None:
+        print("phantom: no folder was given; say where to draw, e.g. --out build/phantom", file=sys.stderr)
+        raise typer.Exit(2)
     columns = (BarColumn(), MofNCompleteColumn(), "pictures", TimeRemainingColumn())
     try:
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
