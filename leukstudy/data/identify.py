@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from leukstudy.data.measure import MEASURES, measure
+from leukstudy.data.measure import MEASURES, grey_content, measure
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
 
@@ -90,7 +90,7 @@ def perceptual_hash(rgb: np.ndarray) -> str:
     those of odd frequencies negated, and a transposed one the transposed bits, so that turned and flipped copies
     are found from the hash alone (`data.audit.hash_index`).
     """
-    grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(grey_content(rgb), (32, 32), interpolation=cv2.INTER_AREA)
     # Coefficients of a flat picture are rounding errors around 0, and their signs mean nothing.
     bits = cv2.dct(grey.astype(np.float32))[:8, :8].ravel() > 0.01
     bits[0] = False

@@ -42,6 +42,8 @@ MEASURES: dict[str, tuple[str, str]] = {
 
 # The long side, in pixels, at which everything but strokes is measured.
 SIDE = 256
+# At most so bright, a border is black.
+_BLACK = 10
 # The patch called a corner, as shares of width and height.
 CORNER = (0.25, 0.15)
 # A stroke is at most THICK of the short side thick, at least LONG long, and STEP grey levels from what flanks it.
@@ -102,6 +104,24 @@ def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
         if length > best[0]:
             best = (length, (x + wide / 2) / width, (y + high / 2) / height)
     return best
+
+
+def grey_content(rgb: np.ndarray) -> np.ndarray:
+    """What there is to compare in a picture, (h, w) uint8 grey: of a cell cut out on black, the cell alone.
+
+    Where nearly all of the border is black, the picture is cropped to what is not, and the black around it is painted
+    in the cell's mean grey: round cells on black would otherwise all look alike. Other pictures are only made grey.
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.count_nonzero(border <= _BLACK) < 0.98 * len(border):
+        return grey
+    inside = cv2.erode((grey > _BLACK).astype(np.uint8), np.ones((3, 3), np.uint8))
+    x, y, width, height = cv2.boundingRect(inside)
+    if min(width, height) < 8:
+        return grey
+    cell, mask = (plane[y : y + height, x : x + width] for plane in (grey, inside))
+    return np.where(mask > 0, cell, np.uint8(cv2.mean(cell, mask)[0]))
 
 
 _CHANNELS = ("red", "green", "blue")

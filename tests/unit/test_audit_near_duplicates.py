@@ -152,3 +152,25 @@ def test_a_file_that_has_gone_is_no_duplicate(tmp_path):
     (tmp_path / manifest.loc[1, "path"]).unlink()
     assert len(table) == len(manifest) == 12
     assert find_near_duplicates(manifest, tmp_path).empty
+
+
+def on_black(seed, shift=0):
+    """A cell cut out on black, as C-NMC delivers them; (120, 120, 3) uint8."""
+    rng = np.random.default_rng([4, seed])
+    inside = cv2.GaussianBlur(rng.normal(0, 1, (120, 120, 3)), (0, 0), 5) * 300 + (150, 110, 170)
+    y, x = np.mgrid[:120, :120] - 60
+    disc = (x - shift) ** 2 + y**2 < 40**2
+    return (np.roll(np.clip(inside, 30, 255), shift, axis=1) * disc[:, :, None]).astype(np.uint8)
+
+
+def test_cells_on_black_are_compared_by_what_is_in_them(tmp_path):
+    from leukstudy.data.identify import identify_all
+
+    for seed in range(40):
+        Image.fromarray(on_black(seed)).save(tmp_path / f"cell{seed:02d}.png")
+    Image.fromarray(on_black(7, shift=9)).save(tmp_path / "moved.png")
+    paths = sorted(tmp_path.glob("*.png"))
+    table = identify_all(paths).assign(image_id=[p.stem for p in paths], path=[p.name for p in paths])
+    assert len(pairs(table["phash"]).i) < 20  # all of them look alike to a hash of the whole picture
+    near = find_near_duplicates(table, tmp_path)
+    assert list(zip(near["a"], near["b"], strict=True)) == [("cell07", "moved")]
