@@ -121,7 +121,10 @@ def test_what_params_allow_is_what_the_code_knows():
     import seaborn as sns
 
     from leukstudy.data.audit import CHECKS, Thresholds
+    from leukstudy.imaging.preprocess import EQUALISATIONS
     from leukstudy.imaging.segment import METHODS
+    from leukstudy.imaging.stain import STAIN_NORMALISATIONS
+    from leukstudy.imaging.views import VIEWS
 
     (checks,) = get_args(schema.Audit.model_fields["fail_on"].annotation)
     assert get_args(checks) == ("fail", *CHECKS)
@@ -129,6 +132,9 @@ def test_what_params_allow_is_what_the_code_knows():
     assert Thresholds.of(audit) == Thresholds(), "params.yaml in git holds the defaults"
 
     assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
+    assert get_args(schema.Prepare.model_fields["view"].annotation) == tuple(VIEWS)
+    assert get_args(schema.Prepare.model_fields["equalise"].annotation) == EQUALISATIONS
+    assert set(get_args(schema.Prepare.model_fields["stain"].annotation)) == set(STAIN_NORMALISATIONS)
     for name in get_args(schema.Plots.model_fields["palette"].annotation):
         assert len(sns.color_palette(name)) >= 6
 
