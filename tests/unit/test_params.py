@@ -61,7 +61,7 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("split", "held_out"), "taleqani", "held_out names the source that leave_one_source_out tests on"),
         (("data", "sources", "own"), {"folder": "../x", "labels": None}, "does not lie in data/"),
         (("data", "sources", "folder"), {"folder": "sub", "labels": None}, "each image would be read twice"),
-        (("prepare", "segmentation"), "otsu", "'stain', 'otsu_green3' or 'otsu_grey'"),
+        (("prepare", "segmentation"), "otsu", "prepare.segmentation: Input should be 'stain', 'tavakoli'"),
         (("plots", "palette"), "colourblind", "'colorblind', "),
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
