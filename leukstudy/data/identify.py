@@ -9,15 +9,18 @@ import os
 import sys
 from array import array
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from leukstudy.data.measure import MEASURES, grey_content, measure
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FACTS", "MEASURES", "identify", "identify_all", "perceptual_hash"]
 
@@ -32,12 +35,14 @@ _CHUNK = 32
 _CAMERA = (0x010F, 0x0110, 0x0131)
 
 
-def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> pd.DataFrame:
+def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> "pd.DataFrame":
     """`identify` of many files: one row a path, in order, with the columns of `FACTS` and `MEASURES`.
 
     `workers` (default: one a core) share the work; the table does not depend on their number. Bad files are rows
     with an `error`, never exceptions. Besides the table, memory holds one image a worker.
     """
+    import pandas as pd  # noqa: PLC0415 - worker processes import this module, and do without
+
     names = [*FACTS, *MEASURES]
     # Arrays, not lists: a list of numbers takes four times the memory, which counts at a hundred thousand images.
     columns = {name: [] if name in _TEXT else array("q" if name in _WHOLE else "d") for name in names}
