@@ -163,7 +163,9 @@ def effect_sizes(
             own = (means["y_true"] == label).to_numpy()[known]
             bounds = [np.nan] * 3
             if own.any() and not own.all():
-                with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack the feature in a class
+                with np.errstate(
+                    invalid="ignore", divide="ignore"
+                ):  # a resample may lack the feature in a class
                     deltas = 2 * weighted_auroc(own, values[known], drawn[:, known]) - 1
                 bounds[0] = deltas[0]
                 if min(own.sum(), (~own).sum()) > 1:
@@ -197,14 +199,13 @@ def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: s
             f"`{first['feature']}`, {first['label']} against {against}: Cliff's delta {first['delta']:.2f}{interval}, "
             f"Holm-corrected p = {_p(first['p_holm'])}, {first['groups']:.0f} {unit}s"
         )
-        verdict = (
-            f"differs by class in {len(found)} of {len(own)} measures"
-            if len(found)
-            else f"no difference shown in {len(own)} measure{'s' * (len(own) > 1)}, which is not the same as none"
-        )
+        among = f"{len(found)} of {len(own)} measures" if len(own) > 1 else "its one measure"
+        verdict = f"differs by class in {among}"
+        if found.empty:
+            verdict = f"no difference shown in {len(own)} measure{'s' * (len(own) > 1)}, which is not the same as none"
         sentences.append(f"**{claim[0].upper() + claim[1:]}**: {verdict} ({said}).")
     return sentences
 
 
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"  # noqa: PLR2004
+    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
