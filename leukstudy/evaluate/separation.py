@@ -62,7 +62,8 @@ def separate(
 
 def sentence(found: Separation) -> str:
     """Say what separates the images, and how much of it is the group's or the source's doing."""
-    scores = ", ".join(f"{way} {score:.2f}" for way, score in found.silhouettes.items() if np.isfinite(score))
+    known = {way: round(score, 2) + 0.0 for way, score in found.silhouettes.items() if np.isfinite(score)}
+    scores = ", ".join(f"{way} {score:.2f}" for way, score in known.items())
     own = found.probes["class"]
     gap = own["torn"] - own["value"]
     worth = (

@@ -53,6 +53,18 @@ def importance(
     return result.sort_values("drop", ascending=False, kind="stable", ignore_index=True)
 
 
+def told(table: pd.DataFrame, most: int = 5) -> str:
+    """List the `most` families of `importance` that the model would miss most, all their features named, in Markdown."""
+    missed = table[table["low"] > 0].head(most)
+    if missed.empty:
+        return "No family of features is missed in more than 97.5% of the shuffles."
+    lines = []
+    for row in missed.itertuples():
+        names = "`, `".join(row.features.split(", "))
+        lines.append(f"- `{names}`: {row.drop:.3f} [{row.low:.3f}, {row.high:.3f}]")
+    return "\n".join(lines)
+
+
 def auroc(chances: np.ndarray, y: np.ndarray) -> float:
     """AUROC of (N, K) probabilities: of the second of two classes, else the mean over the classes that y has."""
     kinds = [1] if chances.shape[1] == 2 else np.unique(y).tolist()

@@ -46,49 +46,51 @@ def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_effects(
-    effects: pd.DataFrame, differences: pd.DataFrame, claims: Mapping[str, str], *, significant: float = 0.05
+    effects: pd.DataFrame,
+    differences: pd.DataFrame,
+    claims: Mapping[str, str],
+    *,
+    most: int = 12,
+    significant: float = 0.05,
 ) -> Figure:
     """Draw Cliff's delta of each feature and class with its interval, one panel a class, features sorted by claim.
 
-    The tables are those of `evaluate.exploration`; `claims` maps a feature to what it measures. Filled: the feature
-    differs between classes after correction; hollow: no difference shown.
+    The tables are those of `evaluate.exploration`; `claims` maps a feature to what it measures. Of a claim with more than
+    `most` features those that differ most are drawn, and the heading says so. Filled: the feature differs between
+    classes after correction; hollow: no difference shown.
     """
-    features = [name for name in claims if name in set(effects["feature"])]
+    share = differences.set_index("feature")["share"]
+    rows: dict[str, float] = {}
+    heads, place = [], 0.0
+    for claim in dict.fromkeys(claims.values()):
+        own = [name for name in claims if claims[name] == claim and name in share]
+        drawn = set(share[own].sort_values(ascending=False, kind="stable").index[:most])
+        heads.append((place, claim if len(own) <= most else f"{claim} ({most} of {len(own)})"))
+        rows |= {name: place + 1 + row for row, name in enumerate(name for name in own if name in drawn)}
+        place += 2.4 + len(drawn)
     labels = list(dict.fromkeys(effects["label"]))
-    names = [*dict.fromkeys(claims[name] for name in features)]
-    rows, ticks, heads, place = {}, [], [], 0.0
-    for claim in names:
-        heads.append((place, claim))
-        for name in (name for name in features if claims[name] == claim):
-            place += 1
-            rows[name] = place
-            ticks.append(name)
-        place += 1.4
-    proven = set(differences.loc[differences["p_holm"] < significant, "feature"])
-    fig, axes = plt.subplots(
-        1, len(labels), figsize=(3.2 + 1.65 * len(labels), 1.0 + 0.2 * place), squeeze=False, sharey=True,
-        layout="constrained",
-    )  # fmt: skip
+    effects = effects[effects["feature"].isin(rows)].dropna(subset="delta")
+    effects = effects.assign(row=effects["feature"].map(rows))
+    proven = effects["feature"].isin(differences.loc[differences["p_holm"] < significant, "feature"])
+    size = (3.2 + 1.65 * len(labels), 1.0 + 0.2 * place)
+    fig, axes = plt.subplots(1, len(labels), figsize=size, squeeze=False, sharey=True, layout="constrained")
     for index, (ax, label) in enumerate(zip(axes[0], labels, strict=True)):
         ax.axvline(0, color="0.5", linewidth=1)
-        for row in effects[effects["label"] == label].itertuples():
-            if row.feature not in rows or not np.isfinite(row.delta):
-                continue
-            sure = row.feature in proven
+        for sure in (False, True):
+            own = effects[(effects["label"] == label) & (proven == sure)]
             tint = colour(index) if sure else "0.55"
-            if np.isfinite(row.low):
-                ax.plot([row.low, row.high], [rows[row.feature]] * 2, color=tint, linewidth=1.4)
-            face = tint if sure else "white"
-            ax.plot(row.delta, rows[row.feature], MARKERS[index % len(MARKERS)], color=tint, mfc=face, ms=5)
+            ax.hlines(own["row"], own["low"], own["high"], color=tint, linewidth=1.4)
+            look = {"color": tint, "mfc": tint if sure else "white", "markersize": 5}
+            ax.plot(own["delta"], own["row"], MARKERS[index % len(MARKERS)], **look)
         ax.set(title=str(label), xlim=(-1.08, 1.08), ylim=(place - 0.6, -0.8))
         ax.set_xticks([-1, 0, 1], ["-1", "0", "1"])
         ax.grid(axis="y", visible=False)
-        for height, claim in heads if index == 0 else ():
-            ax.annotate(
-                claim, (0, height), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                ha="right", va="center", fontsize=9, fontweight="bold",
-            )  # fmt: skip
-    axes[0, 0].set_yticks([rows[name] for name in ticks], [words(name) for name in ticks], fontsize=8)
+    for height, claim in heads:
+        axes[0, 0].annotate(
+            claim, (0, height), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="right", va="center", fontsize=9, fontweight="bold",
+        )  # fmt: skip
+    axes[0, 0].set_yticks(list(rows.values()), [words(name) for name in rows], fontsize=8)
     middle = axes[0, len(labels) // 2]
     middle.set_xlabel("Cliff's delta: below 0 the class is the lower, above 0 the higher")
     grey = {"marker": "o", "linestyle": "-", "linewidth": 1.4}
