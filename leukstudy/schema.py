@@ -13,8 +13,10 @@ from pydantic import (
     Discriminator,
     Field,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     Tag,
+    model_serializer,
     model_validator,
 )
 
@@ -252,13 +254,34 @@ class Experiment(Block):
         return "baseline" if self.baseline else "model"
 
 
+# What each scikit-learn model is set by, beside what all of them take.
+CLASSICAL_KEYS = {"logistic": ("c",), "forest": ("trees", "min_images_leaf")}
+
+
 class ClassicalSettings(Experiment):
     """A scikit-learn model on columns of the feature table."""
 
     features: list[Literal["colour", "corner", "morph", "texture"]] = Field(min_length=1)
-    c: float = Field(gt=0)
+    c: float | None = Field(None, gt=0)
+    trees: int | None = Field(None, ge=1)
+    min_images_leaf: int | None = Field(None, ge=1)
     class_weight: Literal["balanced", "none"]
     resample: Literal["none", "smote"]
+
+    @model_validator(mode="after")
+    def _its_own(self) -> "ClassicalSettings":
+        own = CLASSICAL_KEYS[self.model]
+        for key in [key for keys in CLASSICAL_KEYS.values() for key in keys]:
+            given = getattr(self, key) is not None
+            if given != (key in own):
+                what = "does not know" if given else "needs"
+                raise ValueError(f"model: {self.model} {what} the key '{key}'; its own are {', '.join(own)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_others(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys of the other classical models: a record holds what its model was given."""
+        return {key: value for key, value in dump(self).items() if value is not None}
 
 
 class NetworkSettings(Experiment):
