@@ -24,26 +24,11 @@ from leukstudy.data.split import assign
 from leukstudy.evaluate.calibration import brier, expected_calibration_error
 from leukstudy.evaluate.intervals import draw_groups, weighted_scores
 from leukstudy.imaging.batch import prepare_all
+from leukstudy.imaging.variants import VARIANTS
 from leukstudy.models import predictions
 from leukstudy.models.embed import embed
 
 PRESETS = {"phantom": "demo", "taleqani": "real-smears"}
-VARIANTS = {
-    "as it is": {},
-    "Gaussian, sigma 1": {"gaussian_sigma": 1.0},
-    "equalised, global": {"equalise": "global"},
-    "equalised, CLAHE": {"equalise": "clahe"},
-    "contrast 1.3": {"contrast": 1.3},
-    "brightness +0.1": {"brightness": 0.1},
-    "illumination evened": {"illumination": True},
-    "grey world": {"stain": "grey_world"},
-    "Reinhard": {"stain": "reinhard"},
-    "Macenko": {"stain": "macenko"},
-    "paper B: Gaussian, global": {"gaussian_sigma": 1.0, "equalise": "global"},
-    "view: masked": {"view": "masked"},
-    "view: cell": {"view": "cell"},
-    "view: side by side": {"view": "side_by_side"},
-}
 RESAMPLES = 1000
 
 
