@@ -48,7 +48,7 @@ def plot_bland_altman(
     suffix = f" ({unit})" if unit not in ("", "1", "0-1") else ""
     ax.set_xlabel(f"mean of measured and true{suffix}")
     ax.set_ylabel(f"measured - true{suffix}")
-    ax.set_title(f"{name}: bias {bias:.3g}, 95% limits {low:.3g} to {high:.3g}", fontsize="medium")
+    ax.set_title(f"{name}\nbias {bias:.3g}, 95% limits {low:.3g} to {high:.3g}", fontsize="small")
     return ax
 
 
