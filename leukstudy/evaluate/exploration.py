@@ -93,7 +93,8 @@ def class_differences(
     codes = pd.factorize(means["y_true"], sort=True)[0]
     known = np.isfinite(values)
     share, p = np.zeros(len(columns)), np.ones(len(columns))
-    for mask in np.unique(known, axis=1).T:  # features that the same groups have are permuted together
+    masks = np.unique(known, axis=1).T if known.size else []
+    for mask in masks:  # features that the same groups have are permuted together
         which = np.flatnonzero((known == mask[:, None]).all(axis=0))
         present, code = np.unique(codes[mask], return_inverse=True)
         if len(present) > 1:
