@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from leukstudy.data.audit import find_near_duplicates, run_audit
-from leukstudy.data.identify import identify_all
+from leukstudy.data.group import join_near_duplicates
 from leukstudy.data.manifest import catalogue
 from leukstudy.data.provenance import is_synthetic
 from leukstudy.data.split import assign
@@ -22,19 +22,19 @@ def main() -> None:
     parser.add_argument("--source", default="folder", help="the entry of the source registry")
     parser.add_argument("--seed", type=int, default=7, help="of the split")
     given = parser.parse_args()
-    manifest = assign(catalogue(given.folder, given.source), seed=given.seed)
-    measures = identify_all(given.folder / path for path in manifest["path"])
-    measures.insert(0, "image_id", manifest["image_id"])
-    kept = manifest[manifest["excluded"] == ""]
+    table = catalogue(given.folder, given.source)
+    kept = table[table["excluded"] == ""]
     started = time.perf_counter()
     near = find_near_duplicates(kept, given.folder)
     searched = time.perf_counter()
-    audit = run_audit(manifest, measures, given.folder, near=near)
+    split = assign(join_near_duplicates(table, near), seed=given.seed)
+    kept = split[split["excluded"] == ""]
+    audit = run_audit(split, given.folder, near=near)
     ended = time.perf_counter()
     print(
-        f"{len(manifest):,} files, {len(kept):,} kept, in {kept['group_id'].nunique()} {kept['group_level'].iloc[0]}s\n"
+        f"{len(split):,} files, {len(kept):,} kept, in {kept['group_id'].nunique()} {kept['group_level'].iloc[0]}s\n"
     )
-    print(audit_markdown(audit.findings, synthetic=is_synthetic(manifest)))
+    print(audit_markdown(audit.findings, synthetic=is_synthetic(split)))
     print(f"Near duplicates: {searched - started:.1f} s; the other questions: {ended - searched:.1f} s.")
 
 

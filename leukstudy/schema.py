@@ -210,14 +210,24 @@ class MaskCorner(Block):
     height: float = Field(gt=0, le=1)
 
 
+# A part of the image: left, top, right and bottom as fractions of its width and height.
+Box = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=4, max_length=4)]
+
+
 class Prepare(Block):
     """Stage `prepare`: one size, the papers' filters, masks, features."""
 
     size: int = Field(ge=16, le=1024)
     mask_corner: MaskCorner | None
+    mask_boxes: list[Box]
+    illumination: bool
+    stain: Literal["none", "grey_world", "reinhard", "macenko"]
     gaussian_sigma: float = Field(ge=0, le=10)
     equalise: Literal["none", "global", "clahe"]
-    segmentation: Literal["stain", "otsu_green3", "otsu_grey"]
+    contrast: float = Field(gt=0, le=10)
+    brightness: float = Field(ge=-1, le=1)
+    segmentation: Literal["stain", "tavakoli", "otsu_green3", "otsu_saturation", "otsu_grey", "kmeans_lab"]
+    view: Literal["image", "masked", "cell", "side_by_side"]
     overlay_images: int = Field(ge=1, le=12)
 
 

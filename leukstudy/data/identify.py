@@ -6,16 +6,21 @@ is taken here, while the pixels are at hand: a row of numbers, however large the
 
 import hashlib
 import os
+import sys
+from array import array
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from leukstudy.data.measure import MEASURES, measure
+from leukstudy.data.measure import MEASURES, grey_content, measure
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FACTS", "MEASURES", "identify", "identify_all", "perceptual_hash"]
 
@@ -30,19 +35,26 @@ _CHUNK = 32
 _CAMERA = (0x010F, 0x0110, 0x0131)
 
 
-def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> pd.DataFrame:
+def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> "pd.DataFrame":
     """`identify` of many files: one row a path, in order, with the columns of `FACTS` and `MEASURES`.
 
     `workers` (default: one a core) share the work; the table does not depend on their number. Bad files are rows
     with an `error`, never exceptions. Besides the table, memory holds one image a worker.
     """
+    import pandas as pd  # noqa: PLC0415 - worker processes import this module, and do without
+
     names = [*FACTS, *MEASURES]
-    columns: dict[str, list] = {name: [] for name in names}
+    # Arrays, not lists: a list of numbers takes four times the memory, which counts at a hundred thousand images.
+    columns = {name: [] if name in _TEXT else array("q" if name in _WHOLE else "d") for name in names}
     for rows in each_chunk(_identify_chunk, chunked(map(os.fspath, paths), _CHUNK), workers=workers):
         for name, values in zip(names, zip(*rows, strict=True), strict=True):
-            columns[name].extend(values)
-    kinds = {name: "str" if name in _TEXT else "int64" if name in _WHOLE else "float64" for name in names}
-    return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
+            columns[name].extend(map(sys.intern, values) if name in _TEXT else values)
+    return pd.DataFrame(
+        {
+            name: pd.Series(values, dtype="str") if name in _TEXT else np.asarray(values)
+            for name, values in columns.items()
+        }
+    )
 
 
 def _identify_chunk(paths: list[str]) -> list[tuple]:
@@ -83,7 +95,7 @@ def perceptual_hash(rgb: np.ndarray) -> str:
     those of odd frequencies negated, and a transposed one the transposed bits, so that turned and flipped copies
     are found from the hash alone (`data.audit.hash_index`).
     """
-    grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(grey_content(rgb), (32, 32), interpolation=cv2.INTER_AREA)
     # Coefficients of a flat picture are rounding errors around 0, and their signs mean nothing.
     bits = cv2.dct(grey.astype(np.float32))[:8, :8].ravel() > 0.01
     bits[0] = False

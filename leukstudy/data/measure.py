@@ -42,10 +42,12 @@ MEASURES: dict[str, tuple[str, str]] = {
 
 # The long side, in pixels, at which everything but strokes is measured.
 SIDE = 256
+# At most so bright, a border is black.
+_BLACK = 10
 # The patch called a corner, as shares of width and height.
 CORNER = (0.25, 0.15)
 # A stroke is at most THICK of the short side thick, at least LONG long, and STEP grey levels from what flanks it.
-THICK, LONG, STEP = 0.025, 0.08, 60
+THICK, LONG, STEP = 0.025, 0.12, 90
 
 
 def measure(rgb: np.ndarray) -> dict[str, float]:
@@ -82,7 +84,7 @@ def measure(rgb: np.ndarray) -> dict[str, float]:
 def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
     """Find the longest drawn stroke: its length over the short side, its centre's x and y (0-1); zeros for none.
 
-    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 8% of it or more, and stands 60
+    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 12% of it or more, and stands 90
     grey levels below what flanks it on both sides: scale bars, frames and the stems of letters do, membranes
     and Auer rods, which bend, do not. The plane looked at is the darkest channel, so that red writing counts.
     """
@@ -102,6 +104,24 @@ def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
         if length > best[0]:
             best = (length, (x + wide / 2) / width, (y + high / 2) / height)
     return best
+
+
+def grey_content(rgb: np.ndarray) -> np.ndarray:
+    """What there is to compare in a picture, (h, w) uint8 grey: of a cell cut out on black, the cell alone.
+
+    Where nearly all of the border is black, the picture is cropped to what is not, and the black around it is painted
+    in the cell's mean grey: round cells on black would otherwise all look alike. Other pictures are only made grey.
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.count_nonzero(border <= _BLACK) < 0.98 * len(border):
+        return grey
+    inside = cv2.erode((grey > _BLACK).astype(np.uint8), np.ones((3, 3), np.uint8))
+    x, y, width, height = cv2.boundingRect(inside)
+    if min(width, height) < 8:
+        return grey
+    cell, mask = (plane[y : y + height, x : x + width] for plane in (grey, inside))
+    return np.where(mask > 0, cell, np.uint8(cv2.mean(cell, mask)[0]))
 
 
 _CHANNELS = ("red", "green", "blue")
@@ -147,6 +167,8 @@ def _sharpness(grey: np.ndarray) -> float:
     It is a share of the image's own variation, so that neither stain, cells nor light matter much: what is out of
     focus already loses little.
     """
+    if min(grey.shape) < 2:
+        return 0.0
     shares = []
     level = grey.astype(np.float32)
     for upright in (False, True):

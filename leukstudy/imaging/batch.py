@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import pandas as pd
 from leukstudy.imaging.features import FEATURES, all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
-from leukstudy.imaging.segment import METHODS, segment_cells, segment_nuclei
+from leukstudy.imaging.segment import METHODS, label_cells, segment_nuclei
+from leukstudy.imaging.views import view as view_of
 from leukstudy.imaging.workers import processes
 
 # Images a worker takes at a time, and the fewest that are worth starting processes for (a second each).
@@ -30,15 +31,21 @@ def prepare_all(
     gaussian_sigma: float = 0.0,
     equalise: str = "none",
     mask_corner: Mapping[str, Any] | object | None = None,
+    mask_boxes: Sequence[Sequence[float]] = (),
+    illumination: bool = False,
+    stain: str = "none",
+    contrast: float = 1.0,
+    brightness: float = 0.0,
     segmentation: str = "stain",
+    view: str = "image",
     workers: int | None = None,
 ) -> pd.DataFrame:
     """Prepare every image that is not excluded, in manifest order, into the folder `out`; gives the features.
 
     Writes images.npy (N, size, size, 3) uint8 RGB, nuclei.npy and cells.npy (N, size, size) bool, and
     features.csv (image_id and the columns of `FEATURES`, six significant digits). Masks and features are
-    taken after masking the corner and resizing, before smoothing and equalising, which models see; `corner_`
-    features are those of the file. Memory does not grow with N, and the bytes do not depend on `workers`
+    taken of `preprocess.base`, before what `preprocess.finish` does and before the `view` (of `views.VIEWS`), which
+    are for models; `corner_` features are those of the file. Memory does not grow with N, and the bytes do not depend on `workers`
     (default: one a core). `out` appears whole or not at all: a killed run leaves a hidden folder beside it.
 
     Raises BadImage where a file has changed since it was catalogued, ValueError for an unknown method or
@@ -49,7 +56,17 @@ def prepare_all(
         raise ValueError("the manifest keeps no image; see its column `excluded`")
     if segmentation not in METHODS:
         raise ValueError(f"unknown segmentation method {segmentation!r}; known are: {', '.join(METHODS)}")
-    finish(np.zeros((1, 1, 3), np.uint8), gaussian_sigma=gaussian_sigma, equalise=equalise)  # refuses early
+    how = {"mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes]}
+    how |= {
+        "illumination": illumination,
+        "stain": stain,
+        "gaussian_sigma": gaussian_sigma,
+        "equalise": equalise,
+    }
+    how |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
+    prepare_image(
+        np.zeros((2, 2, 3), np.uint8), size=2, **how
+    )  # refuses early what no image could be prepared with
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for stale in out.parent.glob(f".{out.name}.partial-*"):
@@ -60,9 +77,7 @@ def prepare_all(
             np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape).flush()
         paths = [str(Path(root) / path) for path in rows["path"]]
         chunks = [(start, paths[start : start + _CHUNK]) for start in range(0, len(paths), _CHUNK)]
-        settings = {"size": size, "gaussian_sigma": gaussian_sigma, "equalise": equalise}
-        settings |= {"mask": _plain(mask_corner), "segmentation": segmentation}
-        work = partial(_prepare_chunk, folder=folder, settings=settings)
+        work = partial(_prepare_chunk, folder=folder, how=how | {"size": size})
         features = [row for chunk in _each(work, chunks, len(paths), workers) for row in chunk]
         table = pd.DataFrame(features, columns=list(FEATURES))
         table.insert(0, "image_id", rows["image_id"].to_numpy())
@@ -75,6 +90,28 @@ def prepare_all(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return read_features(out)
+
+
+def prepare_image(
+    delivered: np.ndarray,
+    *,
+    size: int,
+    mask_corner: Mapping[str, Any] | object | None = None,
+    mask_boxes: Sequence[Sequence[float]] = (),
+    illumination: bool = False,
+    segmentation: str = "stain",
+    view: str = "image",
+    **last: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Take one image through the whole chain; arguments are those of `prepare_all`, `last` those of `preprocess.finish`.
+
+    `delivered` (H, W, 3) uint8 RGB. Gives, all of side `size`: the image as models see it (uint8 RGB), the image that
+    was measured (uint8 RGB), its nuclei (bool) and its cells (int32 labels).
+    """
+    rgb = base(delivered, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
+    nucleus = segment_nuclei(rgb, segmentation)
+    labels = label_cells(rgb, nucleus)
+    return view_of(finish(rgb, **last), nucleus, labels, view), rgb, nucleus, labels
 
 
 def read_features(folder: Path) -> pd.DataFrame:
@@ -108,19 +145,16 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
         return list(pool.map(work, chunks))
 
 
-def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict[str, Any]) -> list[dict]:
+def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str, Any]) -> list[dict]:
     """Prepare some images into the arrays, from a row on; gives their features."""
     start, paths = chunk
     images, nuclei, cells = (np.load(folder / name, mmap_mode="r+") for name in _arrays(1, 1))
     features = []
     for row, path in enumerate(paths, start):
         delivered = read_image(path)
-        rgb = base(delivered, size=settings["size"], mask=settings["mask"])
-        nucleus = segment_nuclei(rgb, settings["segmentation"])
-        cell = segment_cells(rgb, nucleus)
-        images[row] = finish(rgb, gaussian_sigma=settings["gaussian_sigma"], equalise=settings["equalise"])
-        nuclei[row], cells[row] = nucleus, cell
-        features.append(all_features(rgb, nucleus, cell, delivered))
+        images[row], rgb, nucleus, labels = prepare_image(delivered, **how)
+        nuclei[row], cells[row] = nucleus, labels > 0
+        features.append(all_features(rgb, nucleus, labels, delivered))
     for array in (images, nuclei, cells):
         array.flush()
     return features

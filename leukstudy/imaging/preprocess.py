@@ -1,14 +1,17 @@
-"""What is done to every image before a model sees it: mask, resize, smooth, equalise.
+"""What is done to every image before a model sees it: mask, resize, light, stain, smooth, equalise, contrast.
 
 The chain of the two papers (paper A: resize, tuned Gaussian, contrast; paper B: 224 x 224, Gaussian,
-histogram equalisation). Scaling to [0, 1] is no part of it: it lives inside the models.
+histogram equalisation), with corrections of light and stain between. All but the resize is off unless asked for.
+Scaling to [0, 1] is no part of it: it lives inside the models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+
+from leukstudy.imaging.stain import even_illumination, normalise_stain
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 EQUALISATIONS = ("none", "global", "clahe")
@@ -21,28 +24,75 @@ def prepare(
     gaussian_sigma: float = 0.0,
     equalise: str = "none",
     mask_corner: Mapping[str, Any] | object | None = None,
+    mask_boxes: Sequence[Sequence[float]] = (),
+    illumination: bool = False,
+    stain: str = "none",
+    contrast: float = 1.0,
+    brightness: float = 0.0,
 ) -> np.ndarray:
-    """The image as models get it: corner masked, resized, smoothed, equalised; (size, size, 3) uint8 RGB.
+    """The image as models get it: `base`, then `finish`; (size, size, 3) uint8 RGB.
 
     `mask_corner` is None or holds corner, width and height (see `mask_corner`), as keys or as attributes.
 
     >>> prepare(np.zeros((90, 120, 3), np.uint8), size=64, gaussian_sigma=0.8).shape
     (64, 64, 3)
     """
-    return finish(base(rgb, size=size, mask=mask_corner), gaussian_sigma=gaussian_sigma, equalise=equalise)
+    whole = base(rgb, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
+    return finish(
+        whole,
+        gaussian_sigma=gaussian_sigma,
+        equalise=equalise,
+        stain=stain,
+        contrast=contrast,
+        brightness=brightness,
+    )
 
 
-def base(rgb: np.ndarray, *, size: int, mask: Mapping[str, Any] | object | None = None) -> np.ndarray:
-    """The first half of `prepare`: corner masked and resized, colours untouched; masks are made on this."""
+def base(
+    rgb: np.ndarray,
+    *,
+    size: int,
+    mask: Mapping[str, Any] | object | None = None,
+    boxes: Sequence[Sequence[float]] = (),
+    illumination: bool = False,
+) -> np.ndarray:
+    """The first half of `prepare`: corner and boxes masked, resized, light evened; masks are made on this."""
     if mask is not None:
         get = mask.__getitem__ if isinstance(mask, Mapping) else lambda name: getattr(mask, name)
         rgb = mask_corner(rgb, get("corner"), get("width"), get("height"))
-    return resize(rgb, size)
+    if len(boxes):
+        rgb = mask_boxes(rgb, boxes)
+    whole = resize(rgb, size)
+    return even_illumination(whole) if illumination else whole
 
 
-def finish(rgb: np.ndarray, *, gaussian_sigma: float = 0.0, equalise: str = "none") -> np.ndarray:
-    """The second half of `prepare`: smoothed, then equalised."""
-    return equalise_luminance(gaussian(rgb, gaussian_sigma), equalise)
+def finish(
+    rgb: np.ndarray,
+    *,
+    gaussian_sigma: float = 0.0,
+    equalise: str = "none",
+    stain: str = "none",
+    contrast: float = 1.0,
+    brightness: float = 0.0,
+) -> np.ndarray:
+    """The second half of `prepare`: stain normalised, smoothed, equalised, contrast and brightness."""
+    whole = equalise_luminance(gaussian(normalise_stain(rgb, stain), gaussian_sigma), equalise)
+    return adjust(whole, contrast=contrast, brightness=brightness)
+
+
+def adjust(rgb: np.ndarray, *, contrast: float = 1.0, brightness: float = 0.0) -> np.ndarray:
+    """Contrast about mid-grey, then brightness: 127.5 + contrast (v - 127.5) + 255 brightness, clipped to 0-255.
+
+    `contrast` is in (0, 10], 1 for none; `brightness` in [-1, 1], 0 for none. Raises ValueError beyond.
+    """
+    if not 0 < contrast <= 10:
+        raise ValueError(f"contrast is {contrast}; expected a factor in (0, 10], 1 to leave it as it is")
+    if not -1 <= brightness <= 1:
+        raise ValueError(f"brightness is {brightness}; expected a fraction of 255 in [-1, 1], 0 to leave it")
+    if contrast == 1 and brightness == 0:
+        return rgb.copy()
+    table = 127.5 + contrast * (np.arange(256) - 127.5) + 255 * brightness
+    return cv2.LUT(rgb, np.clip(np.rint(table), 0, 255).astype(np.uint8))
 
 
 def resize(rgb: np.ndarray, size: int) -> np.ndarray:
@@ -101,6 +151,31 @@ def mask_corner(rgb: np.ndarray, corner: str, width: float, height: float) -> np
     source = rgb[border & outside] if (border & outside).any() else rgb.reshape(-1, 3)
     painted = rgb.copy()
     painted[part] = np.median(source, axis=0).round().astype(np.uint8)
+    return painted
+
+
+def mask_boxes(rgb: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
+    """Paint boxes over with the median colour of the pixels around each; a copy.
+
+    A box is (left, top, right, bottom) in fractions of the image from its top left, as the audit finds overlays
+    (`leukstudy.data.audit.overlay.merge`). The ring around it is as wide as 5% of the image's shorter side. Raises
+    ValueError for a box that is none.
+    """
+    painted = rgb.copy()
+    height, width = rgb.shape[:2]
+    ring = max(1, round(0.05 * min(height, width)))
+    for box in boxes:
+        if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
+            raise ValueError(
+                f"a box of {tuple(box)}; expected left < right and top < bottom, all fractions in [0, 1]"
+            )
+        left, top = int(np.floor(box[0] * width)), int(np.floor(box[1] * height))
+        right, bottom = int(np.ceil(box[2] * width)), int(np.ceil(box[3] * height))
+        around = np.zeros((height, width), dtype=bool)
+        around[max(0, top - ring) : bottom + ring, max(0, left - ring) : right + ring] = True
+        around[top:bottom, left:right] = False
+        source = rgb[around] if around.any() else rgb.reshape(-1, 3)
+        painted[top:bottom, left:right] = np.median(source, axis=0).round().astype(np.uint8)
     return painted
 
 

@@ -38,7 +38,13 @@ def test_every_feature_is_described_and_given():
     values = all_features(rgb, truth == 255, truth > 0, rgb)
     assert set(values) == set(FEATURES)
     assert all(isinstance(value, float) and np.isfinite(value) for value in values.values())
-    assert {name.split("_")[0] for name in FEATURES} == {"colour", "corner", "morph", "texture"}
+    assert {name.split("_")[0] for name in FEATURES} == {
+        "colour",
+        "corner",
+        "morph",
+        "texture",
+        "quality",
+    }
     assert sum(name.startswith("colour_") for name in FEATURES) == 12
     assert all(unit and meaning for unit, meaning in FEATURES.values())
 

@@ -66,7 +66,7 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("split", "held_out"), "taleqani", "held_out names the source that leave_one_source_out tests on"),
         (("data", "sources", "own"), {"folder": "../x", "labels": None}, "does not lie in data/"),
         (("data", "sources", "folder"), {"folder": "sub", "labels": None}, "each image would be read twice"),
-        (("prepare", "segmentation"), "otsu", "'stain', 'otsu_green3' or 'otsu_grey'"),
+        (("prepare", "segmentation"), "otsu", "prepare.segmentation: Input should be 'stain', 'tavakoli'"),
         (("plots", "palette"), "colourblind", "'colorblind', "),
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
@@ -126,7 +126,10 @@ def test_what_params_allow_is_what_the_code_knows():
     import seaborn as sns
 
     from leukstudy.data.audit import CHECKS, Thresholds
+    from leukstudy.imaging.preprocess import EQUALISATIONS
     from leukstudy.imaging.segment import METHODS
+    from leukstudy.imaging.stain import STAIN_NORMALISATIONS
+    from leukstudy.imaging.views import VIEWS
 
     (checks,) = get_args(schema.Audit.model_fields["fail_on"].annotation)
     assert get_args(checks) == ("fail", *CHECKS)
@@ -134,6 +137,9 @@ def test_what_params_allow_is_what_the_code_knows():
     assert Thresholds.of(audit) == Thresholds(), "params.yaml in git holds the defaults"
 
     assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
+    assert get_args(schema.Prepare.model_fields["view"].annotation) == tuple(VIEWS)
+    assert get_args(schema.Prepare.model_fields["equalise"].annotation) == EQUALISATIONS
+    assert set(get_args(schema.Prepare.model_fields["stain"].annotation)) == set(STAIN_NORMALISATIONS)
     for name in get_args(schema.Plots.model_fields["palette"].annotation):
         assert len(sns.color_palette(name)) >= 6
 

@@ -1,7 +1,7 @@
 """The audit: what would make a result on these data worth less than it looks, one verdict a line.
 
 near = find_near_duplicates(kept, root)          # before the split, for grouping
-audit = run_audit(manifest, measures, root, near=near)
+audit = run_audit(split, root, near=near)
 audit.findings                                   # one row a check, always all of them
 audit.details                                    # every image of every finding
 """
@@ -51,44 +51,39 @@ class Audit(NamedTuple):
 
 
 def run_audit(
-    manifest: pd.DataFrame,
-    measures: pd.DataFrame,
+    catalogue: pd.DataFrame,
     root: Path,
     *,
     near: pd.DataFrame | None = None,
     thresholds: Mapping[str, float] | object | None = None,
     workers: int | None = None,
 ) -> Audit:
-    """Ask every question of `CHECKS` of the images of a manifest, split or not yet split.
+    """Ask every question of `CHECKS` of the images of a catalogue, split or not yet split.
 
-    `measures` has image_id and the columns of `MEASURES` (`identify.identify_all`), a row for every kept image at
-    least. `near` is what `find_near_duplicates` found among the kept images; None computes it here.
-    `thresholds` is a `findings.Thresholds`, or a mapping or object with some of its fields. Besides near
-    duplicates, only the look for overlays decodes images again: a sample, and all where one is found. The result
-    depends on the data alone, not on `workers`.
+    `catalogue` is that of `manifest.catalogue`, with the columns of `MEASURES`. `near` is what `find_near_duplicates`
+    found among the kept images; None computes it here. `thresholds` is a `findings.Thresholds`, or a mapping or object
+    with some of its fields. Besides near duplicates, only the look for overlays decodes images again: a sample, and all
+    where one is found. The result depends on the data alone, not on the order of rows nor on `workers`.
 
-    Raises DataProblem where nothing is kept or an image was not measured.
+    Raises DataProblem where nothing is kept, ValueError for a table without measures.
     """
     root, limits = Path(root), Thresholds.of(thresholds)
-    kept = manifest[manifest["excluded"] == ""].sort_values("image_id", ignore_index=True)
+    lacking = [name for name in MEASURES if name not in catalogue]
+    if lacking:
+        raise ValueError(
+            f"the table lacks the measures {lacking}; expected what manifest.catalogue gives, not a manifest"
+        )
+    kept = catalogue[catalogue["excluded"] == ""].sort_values("image_id", ignore_index=True)
     if kept.empty:
         raise DataProblem(
             f"{root}: no image is kept, so there is nothing to audit; see the column `excluded`"
         )
-    missing = ~kept["image_id"].isin(measures["image_id"])
-    if missing.any():
-        raise DataProblem(
-            f"{root}: {missing.sum()} kept images are not measured ({kept.loc[missing, 'image_id'].iloc[0]!r}); "
-            "run the stage `acquire` again, which measures and audits together"
-        )
-    extra = [name for name in ("image_id", "pixels", *MEASURES) if name in measures]
-    kept = kept.merge(measures[extra], on="image_id", how="left", validate="one_to_one")
     if near is None:
         near = find_near_duplicates(kept, root, workers=workers)
     found = [
-        leaks.exact_duplicates(manifest, kept),
+        leaks.exact_duplicates(catalogue, kept),
         leaks.near_duplicates(kept, near),
-        leaks.label_conflicts(manifest, kept, near),
+        leaks.label_conflicts(catalogue, kept, near),
         leaks.groups_across_splits(kept, near),
         *confounds.confounds(kept, limits),
         *shortcuts(kept, limits),

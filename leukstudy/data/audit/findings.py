@@ -53,7 +53,7 @@ class Thresholds:
     min_groups: fewest groups of a class.
     """
 
-    shortcut_auroc: float = 0.80
+    shortcut_auroc: float = 0.85
     shortcut_p: float = 0.01
     confined_share: float = 0.10
     blur: float = 0.60

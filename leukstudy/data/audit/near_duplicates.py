@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leukstudy.data.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, Pairs, pairs
+from leukstudy.data.measure import grey_content
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
 
@@ -103,7 +104,7 @@ def _correlations(jobs: list[tuple[str, str, int]]) -> list[float]:
 
 def _thumbnail(path: str) -> np.ndarray | None:
     try:
-        grey = cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY)
+        grey = grey_content(read_image(path))
     except BadImage:
         return None
     small = cv2.resize(grey, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA).astype(np.float32)

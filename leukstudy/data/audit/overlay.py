@@ -23,10 +23,12 @@ SAMPLE, FEWEST = 120, 8
 _HARD = 40
 # Images larger than this (short side) are shrunk by a whole factor first.
 _SIDE = 512
-# An overlay's edges stand in this share of the images more than around them, and in 4 standard errors more.
-_EXCESS, _ERRORS = 0.25, 4.0
-# It has at least so many edge pixels (also as a share of the short side), and spans such a share.
-_LEAST, _EDGE, _SPAN = 8, 0.08, 0.04
+# An overlay's edges stand in this share of the images more than around them, and in five standard errors more; around
+# the outline of cells that are all centred, edges are this usual, and more so where a median does not see it.
+_EXCESS, _ERRORS, _USUAL = 0.25, 5.0, 0.15
+# It has at least so many edge pixels (also as a share of the short side), and spans such a share: fewer are a speck on
+# the sensor, or an arc that the outlines of small centred cells have in common.
+_LEAST, _EDGE, _SPAN = 16, 0.15, 0.04
 # An image has the overlay where it has this share of the overlay's edge pixels.
 _MATCH = 0.6
 _CHUNK = 32
@@ -206,7 +208,7 @@ def _standing_out(share: np.ndarray, images: int) -> list[tuple[np.ndarray, np.n
     """The edge pixels (rows, columns) of each thing that stands at one place in the images of a sample."""
     side = min(share.shape)
     around = cv2.medianBlur(np.round(255 * share).astype(np.uint8), 2 * round(0.08 * side) + 1) / 255
-    usual = np.maximum(around, 0.02)
+    usual = np.maximum(around, _USUAL)
     needed = np.maximum(_EXCESS, _ERRORS * np.sqrt(usual * (1 - usual) / images))
     standing = (share - around >= np.minimum(needed, 0.9)).astype(np.uint8)
     reach = 2 * max(1, round(0.02 * side)) + 1

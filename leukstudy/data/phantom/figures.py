@@ -96,7 +96,7 @@ def field(path: Path) -> None:
     """A field of view, the same with its boxes, and its cells and nuclei."""
     patient = enrol(SEED, {"CML": 3})[1]
     drawing = draw_field(patient, np.random.default_rng(2), (360, 480))
-    figure, axes = plt.subplots(1, 3, figsize=(14, 3.7), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.0), layout="constrained")
     axes[0].imshow(drawing.picture)
     axes[1].imshow(drawing.picture)
     colours = {"red_cell": "#0072b2", "platelet": "#e69f00"}

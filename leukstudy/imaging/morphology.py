@@ -1,0 +1,215 @@
+"""Shape, size and colour of the main white cell: the `morph_` features."""
+
+import cv2
+import numpy as np
+from skimage.measure import perimeter
+
+from leukstudy.imaging.masks import pieces
+from leukstudy.imaging.stain import AZURE_EOSIN, unmixing
+
+_CHANNELS = ("red", "green", "blue")
+_HSV = (("hue", "degree"), ("saturation", "0-1"), ("value", "0-1"))
+_LAB = (("lightness", "0-100"), ("a", "CIE Lab"), ("b", "CIE Lab"))
+# Points at which an outline is read, and the harmonics of them that make up its shape.
+_POINTS, _HARMONICS = 128, 20
+
+
+def _table() -> dict[str, tuple[str, str]]:
+    morphology = {
+        "found": ("0 or 1", "whether a nucleus was found; 0 makes every other morph_ and texture_ value 0"),
+        "nuclei": ("count", "separate nuclear pieces in the image"),
+        "nuclear_share": ("0-1", "part of the image that is nucleus"),
+        "nucleus_area": ("pixel2", "area of the main cell's nucleus, all lobes"),
+        "cell_area": ("pixel2", "area of the main cell, nucleus and cytoplasm"),
+        "nc_ratio": ("0-1", "N:C ratio as nuclear area over cell area"),
+        "nucleus_perimeter": ("pixel", "length of the nuclear outline, holes apart"),
+        "nucleus_circularity": ("0-1", "4 pi area / perimeter^2 of the nucleus: 1 is a disc"),
+        "nucleus_solidity": (
+            "0-1",
+            "nuclear area over the area of its convex hull: low where lobed or cleft",
+        ),
+        "nucleus_convexity": (
+            "0-1",
+            "perimeter of the hull over that of the nucleus: low where the outline is rough",
+        ),
+        "nucleus_eccentricity": ("0-1", "of the ellipse with the nucleus' second moments: 0 is a circle"),
+        "nucleus_fullness": (
+            "0-1",
+            "largest inscribed radius over the radius of a disc of that area: low where lobed",
+        ),
+        "nucleus_lobes": ("count", "separate pieces of the main cell's nucleus"),
+        "nucleus_offset": (
+            "0-1",
+            "distance of the nucleus' centre from the cell's, in cell radii, at most 1",
+        ),
+        "cell_circularity": ("0-1", "4 pi area / perimeter^2 of the cell"),
+        "cell_eccentricity": ("0-1", "of the ellipse with the cell's second moments"),
+    }
+    for part in ("nucleus", "cytoplasm"):
+        for channel in _CHANNELS:
+            morphology[f"{part}_{channel}"] = ("0-255", f"mean {channel} of the main cell's {part}")
+    morphology["contrast"] = (
+        "0-255",
+        "mean grey of the cytoplasm less that of the nucleus; 0 without cytoplasm",
+    )
+    morphology |= {
+        "cell_perimeter": ("pixel", "length of the cell's outline"),
+        "cell_solidity": ("0-1", "cell area over the area of its convex hull"),
+        "nucleus_clefts": (
+            "count",
+            "convexity defects of the largest nuclear piece deeper than 0.1 of its radius",
+        ),
+        "nucleus_cleft_depth": ("radius", "depth of the deepest of them, in radii of a disc of that area"),
+        "nucleus_bending": (
+            "1",
+            "bending energy of that piece's outline: mean squared curvature, 1 for a circle",
+        ),
+        "nucleus_roughness": (
+            "1",
+            "what Fourier harmonics beyond the ellipse add to that outline, over the first harmonic",
+        ),
+    }
+    for part in ("nucleus", "cytoplasm"):
+        for name, unit in (*_HSV, *_LAB):
+            morphology[f"{part}_{name}"] = (unit, f"mean {name} of the main cell's {part}")
+        for dye in ("azure", "eosin"):
+            morphology[f"{part}_{dye}"] = (
+                "optical density",
+                f"mean amount of {dye} in the main cell's {part}",
+            )
+    morphology["nucleus_lightness_std"] = ("0-100", "standard deviation of lightness in the nucleus")
+    morphology["cytoplasm_basophilia"] = (
+        "0-1",
+        "azure over azure and eosin in the cytoplasm: deep blue cytoplasm is high; 0 without cytoplasm",
+    )
+    return {f"morph_{name}": entry for name, entry in morphology.items()}
+
+
+MORPHOLOGY: dict[str, tuple[str, str]] = _table()
+"""Name -> (unit, meaning) of each feature, in order."""
+
+
+def shape(nucleus: np.ndarray, cell: np.ndarray) -> dict[str, float]:
+    """Size and shape of one nucleus and its cell, two (H, W) bool masks, neither empty; names without `morph_`.
+
+    Perimeter: Benkrid and Crookes 2000 (scikit-image). Clefts: convexity defects. Bending energy: Young et al.
+    1974, on the outline rebuilt from 20 Fourier harmonics (Zahn and Roskies 1972), so that pixels do not bend it.
+    """
+    area, cell_area = float(nucleus.sum()), float(cell.sum())
+    outline, cell_outline = float(perimeter(nucleus)), float(perimeter(cell))
+    hull, cell_hull = _hull(nucleus), _hull(cell)
+    inscribed = cv2.distanceTransform(nucleus.astype(np.uint8), cv2.DIST_L2, 5).max()
+    centre, eccentricity = _moments(nucleus)
+    cell_centre, cell_eccentricity = _moments(cell)
+    offset = np.hypot(*(centre - cell_centre)) / np.sqrt(cell_area / np.pi)
+    found = {
+        "nucleus_area": area,
+        "cell_area": cell_area,
+        "nc_ratio": area / cell_area,
+        "nucleus_perimeter": outline,
+        "nucleus_circularity": _circularity(area, outline),
+        "nucleus_solidity": area / max(float(hull.sum()), area),
+        "nucleus_convexity": min(1.0, float(perimeter(hull)) / outline) if outline else 1.0,
+        "nucleus_eccentricity": eccentricity,
+        "nucleus_fullness": min(1.0, float(inscribed) / np.sqrt(area / np.pi)),
+        "nucleus_lobes": float(pieces(nucleus)[0] - 1),
+        "nucleus_offset": min(1.0, float(offset)),
+        "cell_circularity": _circularity(cell_area, cell_outline),
+        "cell_eccentricity": cell_eccentricity,
+        "cell_perimeter": cell_outline,
+        "cell_solidity": cell_area / max(float(cell_hull.sum()), cell_area),
+    }
+    return found | _outline(nucleus)
+
+
+def colour(rgb: np.ndarray, density: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) -> dict[str, float]:
+    """Mean colours and dyes of nucleus and cytoplasm; (H, W, 3) uint8 RGB and the optical density of it, float32.
+
+    Dyes by colour deconvolution (Ruifrok and Johnston 2001). The mean of hue is that of the angle.
+    """
+    whole = rgb.astype(np.float32) / 255
+    hsv, lab = cv2.cvtColor(whole, cv2.COLOR_RGB2HSV), cv2.cvtColor(whole, cv2.COLOR_RGB2LAB)
+    dyes = np.maximum(cv2.transform(density, unmixing(AZURE_EOSIN)), 0)
+    cytoplasm = cell & ~nucleus
+    found = {}
+    for part, mask in (("nucleus", nucleus), ("cytoplasm", cytoplasm)):
+        if not mask.any():
+            continue
+        hues = np.exp(1j * np.radians(hsv[:, :, 0][mask].astype(float)))
+        means = [*rgb[mask].mean(axis=0), float(np.degrees(np.angle(hues.mean()))) % 360]
+        means += [*hsv[mask][:, 1:].mean(axis=0), *lab[mask].mean(axis=0), *dyes[mask].mean(axis=0)]
+        names = (*_CHANNELS, *(name for name, _ in (*_HSV, *_LAB)), "azure", "eosin")
+        found |= {f"{part}_{name}": value for name, value in zip(names, means, strict=True)}
+    if cytoplasm.any():
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        found["contrast"] = grey[cytoplasm].mean() - grey[nucleus].mean()
+        azure, eosin = found["cytoplasm_azure"], found["cytoplasm_eosin"]
+        found["cytoplasm_basophilia"] = azure / max(azure + eosin, 1e-6)
+    found["nucleus_lightness_std"] = lab[:, :, 0][nucleus].std()
+    return found
+
+
+def _outline(nucleus: np.ndarray) -> dict[str, float]:
+    """Clefts, bending and roughness of the largest piece's outline."""
+    found = {
+        "nucleus_clefts": 0.0,
+        "nucleus_cleft_depth": 0.0,
+        "nucleus_bending": 1.0,
+        "nucleus_roughness": 0.0,
+    }
+    contours = cv2.findContours(nucleus.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    contour = max(contours, key=cv2.contourArea)
+    radius = np.sqrt(max(cv2.contourArea(contour), 1.0) / np.pi)
+    if len(contour) < 12:
+        return found
+    turns = cv2.convexHull(contour, returnPoints=False)
+    # Indices must fall or rise; on outlines that touch themselves OpenCV's hull does neither.
+    turns = np.sort(turns, axis=0)[::-1]
+    defects = cv2.convexityDefects(contour, turns) if len(turns) > 3 else None
+    if defects is not None:
+        depth = defects.reshape(-1, 4)[:, 3] / 256 / radius
+        found["nucleus_clefts"] = float((depth > 0.1).sum())
+        found["nucleus_cleft_depth"] = float(depth.max())
+    z = _evenly(contour.reshape(-1, 2).astype(float) @ (1, 1j))
+    terms = np.fft.fft(z) / len(z)
+    order = np.fft.fftfreq(len(z), 1 / len(z))
+    first = max(abs(terms[1]), abs(terms[-1]))
+    shape_terms = (np.abs(order) >= 2) & (np.abs(order) <= _HARMONICS)
+    found["nucleus_roughness"] = float(np.sqrt((np.abs(terms[shape_terms]) ** 2).sum()) / max(first, 1e-6))
+    # Bending energy from harmonics: smooth, and free of the pixels' corners.
+    kept = np.where((np.abs(order) <= _HARMONICS) & (order != 0), terms, 0) * len(z)
+    step, bend = np.fft.ifft(1j * order * kept), np.fft.ifft(-(order**2) * kept)
+    speed = np.maximum(np.abs(step), 0.05 * radius)
+    curvature = (step.conj() * bend).imag / speed**3
+    found["nucleus_bending"] = float((curvature**2 * speed).sum() / speed.sum() * radius**2)
+    return found
+
+
+def _evenly(z: np.ndarray) -> np.ndarray:
+    """A closed outline, complex, read at points of equal distance along it."""
+    closed = np.append(z, z[0])
+    along = np.concatenate([[0], np.cumsum(np.abs(np.diff(closed)))])
+    at = np.linspace(0, along[-1], _POINTS, endpoint=False)
+    return np.interp(at, along, closed.real) + 1j * np.interp(at, along, closed.imag)
+
+
+def _hull(mask: np.ndarray) -> np.ndarray:
+    """The convex hull of all pixels, filled, (H, W) uint8."""
+    filled = np.zeros(mask.shape, np.uint8)
+    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
+    cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    return filled
+
+
+def _circularity(area: float, outline: float) -> float:
+    # A few pixels have less outline than the circle of their area.
+    return min(1.0, 4 * np.pi * area / outline**2) if outline else 1.0
+
+
+def _moments(mask: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre (row, column) and eccentricity of the ellipse with the mask's second moments."""
+    points = np.argwhere(mask).astype(float)
+    centre = points.mean(axis=0)
+    # A pixel is a square, with a second moment of its own: a single one is no line.
+    small, large = np.linalg.eigvalsh(np.cov(points.T, bias=True) + np.eye(2) / 12)
+    return centre, float(np.sqrt(max(0.0, 1 - small / large)))
