@@ -67,7 +67,7 @@ def plot_effects(
     `most` features those that differ most are drawn, and the heading says so. Filled: the feature differs between
     classes after correction; hollow: no difference shown.
     """
-    if effects.empty or differences.empty:
+    if not effects["delta"].notna().any():
         return _nothing().figure
     share = differences.set_index("feature")["share"]
     rows: dict[str, float] = {}

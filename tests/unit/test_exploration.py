@@ -180,7 +180,9 @@ def test_claims_find_their_features_and_no_others():
     assert set(tests.CLAIMS) - set(found.values()) == {"variability of chromatin texture"}
     assert found["morph_nc_ratio"] == "N:C ratio" and found["morph_nucleus_red"] == "staining"
     assert not any(name.startswith(("colour_", "corner_")) for name in found)
-    assert not {"morph_found", "morph_nucleus_area", "texture_cytoplasm_std"} & set(found)
+    assert found["morph_cytoplasm_eosin"] == "staining" and found["morph_nucleus_b"] == "staining"
+    assert not {"morph_found", "morph_nucleus_area", "texture_cytoplasm_std", "texture_granules"} & set(found)
+    assert not any(name.startswith("quality_") for name in found)
 
 
 def test_a_sample_is_even_over_groups_and_the_same_every_time():
