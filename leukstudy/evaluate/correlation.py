@@ -39,15 +39,15 @@ def clustered(features: pd.DataFrame, most: int = 40) -> pd.DataFrame:
     return table.iloc[order, order]
 
 
-def unlike_pair(differences: pd.DataFrame, table: pd.DataFrame, alike: float = ALIKE) -> tuple[str, str]:
+def unlike_pair(differences: pd.DataFrame, table: pd.DataFrame, alike: float = ALIKE) -> tuple[str, ...]:
     """Choose two features to draw against each other: the one that differs most by class, and the next unlike it.
 
     `differences` is that of `exploration.class_differences`, `table` of `correlations`. Where all are alike the second
-    is the one least like the first. Raises ValueError for fewer than two features.
+    is the one least like the first. Fewer than two features make no pair: ().
     """
     order = [name for name in differences.sort_values("share", ascending=False)["feature"] if name in table]
     if len(order) < 2:
-        raise ValueError(f"two features are needed to draw one against the other; found {order}")
+        return ()
     first, *others = order
     like = table.loc[first, others].abs()
     unlike = [name for name in others if like[name] < alike]

@@ -14,12 +14,15 @@ import pandas as pd
 
 from leukstudy.evaluate.intervals import draw_groups, weighted_auroc
 
+_SHAPE = r"circularity|solidity|convexity|clefts|cleft_depth|bending|roughness"
+_STAIN = r"red|green|blue|hue|saturation|value|lightness|a|b|azure|eosin|basophilia"
+_CHROMATIN = r"texture_(?!cytoplasm|granule)\w+"
 CLAIMS = {
-    "nuclear irregularity": r"morph_nucleus_(\w*circularity|\w*solidity|\w*convexity\w*|\w*bending\w*|\w*fourier\w*)",
+    "nuclear irregularity": rf"morph_nucleus_({_SHAPE})",
     "N:C ratio": r"morph_nc_ratio",
-    "staining": r"(morph|stain)_(nucleus|cytoplasm)_(red|green|blue|hue|saturation|value|lightness|\w*density)(_mean)?",
-    "chromatin texture": r"texture_(?!cytoplasm)\w+(?<!_spread)",
-    "variability of chromatin texture": r"texture_(?!cytoplasm)\w+_spread",
+    "staining": rf"morph_(nucleus|cytoplasm)_({_STAIN})",
+    "chromatin texture": rf"{_CHROMATIN}(?<!_spread)",
+    "variability of chromatin texture": rf"{_CHROMATIN}_spread",
 }
 """What paper B says that its exploration showed to differ by class, and the features that measure it (pattern of names)."""
 
@@ -59,6 +62,9 @@ def group_means(features: pd.DataFrame, labels: Sequence[str], groups: Sequence[
     names = measured(features)
     values = features[names].astype(np.float64).replace([np.inf, -np.inf], np.nan)
     keys = [np.asarray(groups, dtype=str), np.asarray(labels, dtype=str)]
+    if not len(names):
+        sizes = pd.DataFrame({"group_id": keys[0], "y_true": keys[1]}).value_counts(sort=False)
+        return sizes.sort_index().rename("images").reset_index()
     by = values.groupby(keys, sort=True)
     spread = by[[name for name in names if name.startswith("texture_")]].std(ddof=1).add_suffix("_spread")
     table = pd.concat([by.size().rename("images"), by.mean(), spread], axis=1)
@@ -93,7 +99,8 @@ def class_differences(
     codes = pd.factorize(means["y_true"], sort=True)[0]
     known = np.isfinite(values)
     share, p = np.zeros(len(columns)), np.ones(len(columns))
-    for mask in np.unique(known, axis=1).T:  # features that the same groups have are permuted together
+    masks = np.unique(known, axis=1).T if known.size else []
+    for mask in masks:  # features that the same groups have are permuted together
         which = np.flatnonzero((known == mask[:, None]).all(axis=0))
         present, code = np.unique(codes[mask], return_inverse=True)
         if len(present) > 1:
@@ -190,6 +197,9 @@ def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: s
             continue
         found = own[own["p_holm"] < SIGNIFICANT]
         best = effects[effects["feature"].isin(own["feature"])].dropna(subset="delta")
+        if best.empty:
+            sentences.append(f"**{claim[0].upper() + claim[1:]}**: a single class, nothing to compare.")
+            continue
         # the smallest p first, then the largest effect: what the sentence quotes is what the claim rests on
         best = best.merge(own, on="feature").assign(size=best["delta"].abs().to_numpy())
         first = best.sort_values(["p_holm", "size"], ascending=[True, False]).iloc[0]

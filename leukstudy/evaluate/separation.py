@@ -30,18 +30,27 @@ class Separation:
     silhouettes: dict[str, float]
     """Of the images drawn, for each entry of `by`."""
     probes: dict[str, dict[str, float]]
-    """class, and source where there are several -> what `probe` gives, over all images."""
+    """class; blind (class by what knows nothing of cells); source, where there are several -> what `probe` gives."""
     unit: str
     images: int
 
 
 def separate(
-    columns: np.ndarray, rows: pd.DataFrame, labels: Sequence[str], *, unit: str, seed: int, most: int = SHOWN
+    columns: np.ndarray,
+    rows: pd.DataFrame,
+    labels: Sequence[str],
+    *,
+    unit: str,
+    seed: int,
+    blind: np.ndarray | None = None,
+    most: int = SHOWN,
 ) -> Separation:
     """Look at images by the columns (N, D) measured on them: features, or an embedding.
 
-    `rows` are their manifest rows, `labels` (N,) their classes, `unit` the group level as a noun. Of more than `most`
-    images, `most` are drawn, evenly over the groups; the probes see all. Raises ValueError where a row is of the test
+    `rows` are their manifest rows, `labels` (N,) their classes, `unit` the group level as a noun. `blind` (N, B) are columns
+    that know nothing of cells (colours of the whole image, its corners): what they tell of the class is no biology. Of more than `most`
+    images, `most` are drawn, evenly over the groups; the probes see all. With fewer than 4 images, 2 columns that vary
+    or 2 classes there is nothing to look at: no pictures and no probes. Raises ValueError where a row is of the test
     split or external.
     """
     if odd := sorted(set(rows["split"]) - {"train", "val"}):
@@ -49,10 +58,14 @@ def separate(
     labels, columns = np.asarray(labels, dtype=str), np.asarray(columns)
     by = {"class": labels, unit: rows["group_id"].to_numpy(), "source": rows["source"].to_numpy()}
     chosen = sample_by_group(rows["group_id"], most, seed=seed)
-    standard = standardise(columns[chosen])
+    standard = standardise(columns[chosen]) if columns.size else np.empty((0, 0))
+    if len(standard) < 4 or standard.shape[1] < 2 or len(np.unique(labels)) < 2:
+        return Separation(by, {}, {}, {}, unit, len(rows))
     found = project(standard, seed=seed)
     pca = "PCA ({:.0%} and {:.0%} of the variance)".format(*found.explained)
     probes = {"class": probe(columns, labels, rows["group_id"], rows["fold"], seed=seed)}
+    if blind is not None and np.size(blind):
+        probes["blind"] = probe(np.asarray(blind), labels, rows["group_id"], rows["fold"], seed=seed)
     if rows["source"].nunique() > 1:
         probes["source"] = probe(columns, by["source"], rows["group_id"], _dealt(rows), seed=seed)
     by = {way: np.asarray(names, dtype=str)[chosen] for way, names in by.items()}
@@ -62,6 +75,8 @@ def separate(
 
 def sentence(found: Separation) -> str:
     """Say what separates the images, and how much of it is the group's or the source's doing."""
+    if not found.probes:
+        return f"Nothing to separate: {found.images} image(s), or features that are the same in all of them."
     known = {way: round(score, 2) + 0.0 for way, score in found.silhouettes.items() if np.isfinite(score)}
     scores = ", ".join(f"{way} {score:.2f}" for way, score in known.items())
     own = found.probes["class"]
@@ -78,6 +93,13 @@ def sentence(found: Separation) -> str:
         f"validation splits; chance is {own['chance']:.2f}. With the images of each {found.unit} torn apart it would have "
         f"read {own['torn']:.2f}, {worth}.",
     ]
+    if "blind" in found.probes:
+        other = found.probes["blind"]
+        said.append(
+            "The colours and corners of the whole image, which know nothing of cells, tell the class of unseen "
+            f"{found.unit}s with {other['value']:.2f} [{other['low']:.2f}, {other['high']:.2f}]: as much of the separation "
+            "may be stain and light."
+        )
     if "source" in found.probes:
         other = found.probes["source"]
         said.append(

@@ -20,6 +20,14 @@ def words(feature: str) -> str:
     return feature.removeprefix("morph_").replace("_", " ").replace("nc ratio", "N:C ratio")
 
 
+def _nothing(ax: Axes | None = None) -> Axes:
+    """Say that there is nothing to draw: too few images with a nucleus, or features that are the same in all."""
+    ax = new_axes(ax, 6.0, 0.9)
+    ax.axis("off")
+    ax.text(0.5, 0.5, "nothing to compare: too few images or features", ha="center", va="center")
+    return ax
+
+
 def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw what each class counts for before and after balancing: images, with class weights, after SMOTE.
 
@@ -59,6 +67,8 @@ def plot_effects(
     `most` features those that differ most are drawn, and the heading says so. Filled: the feature differs between
     classes after correction; hollow: no difference shown.
     """
+    if not effects["delta"].notna().any():
+        return _nothing().figure
     share = differences.set_index("feature")["share"]
     rows: dict[str, float] = {}
     heads, place = [], 0.0
@@ -67,7 +77,7 @@ def plot_effects(
         drawn = set(share[own].sort_values(ascending=False, kind="stable").index[:most])
         heads.append((place, claim if len(own) <= most else f"{claim} ({most} of {len(own)})"))
         rows |= {name: place + 1 + row for row, name in enumerate(name for name in own if name in drawn)}
-        place += 2.4 + len(drawn)
+        place += 2.0 + len(drawn)
     labels = list(dict.fromkeys(effects["label"]))
     effects = effects[effects["feature"].isin(rows)].dropna(subset="delta")
     effects = effects.assign(row=effects["feature"].map(rows))
@@ -105,6 +115,8 @@ def plot_effects(
 def plot_correlations(correlations: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw a heat map of correlations (F, F), -1 to 1, in the table's order; cells of 0.5 and more carry their sign."""
     count = len(correlations)
+    if count < 2:
+        return _nothing(ax)
     side = max(4.0, 0.235 * count)
     ax = new_axes(ax, side + 3.0, side + 1.6)
     values = correlations.to_numpy(np.float64)
@@ -123,13 +135,16 @@ def plot_correlations(correlations: pd.DataFrame, *, ax: Axes | None = None) -> 
 
 
 def plot_scatter(
-    features: pd.DataFrame, labels: Sequence[str], means: pd.DataFrame, x: str, y: str, *, unit: str = "patient",
+    features: pd.DataFrame, labels: Sequence[str], means: pd.DataFrame, pair: Sequence[str], *, unit: str = "patient",
     units: Mapping[str, str] | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
-    """Draw two features against each other: an image a small point, the mean of a group (in `means`) a large one.
+    """Draw a pair of features against each other: an image a small point, the mean of a group (in `means`) a large one.
 
     `means` is that of `evaluate.exploration.group_means`; `units` gives a feature's unit for the axes.
     """
+    if len(pair) < 2:
+        return _nothing(ax)
+    x, y = pair
     labels = np.asarray(labels, dtype=str)
     ax = new_axes(ax, 7.4, 4.8)
     for index, label in enumerate(sorted(set(labels.tolist()))):
@@ -152,6 +167,8 @@ def plot_separation(found: Separation) -> Figure:
     """
     by = {way: names for way, names in found.by.items() if len(np.unique(names)) > 1}
     projections = found.pictures
+    if not by or not projections:
+        return _nothing().figure
     wide = 3.5 * len(by) + 0.4
     fig, axes = plt.subplots(
         len(projections), len(by), figsize=(wide, 3.1 * len(projections) + 1.1), squeeze=False, layout="constrained"

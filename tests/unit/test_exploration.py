@@ -180,7 +180,9 @@ def test_claims_find_their_features_and_no_others():
     assert set(tests.CLAIMS) - set(found.values()) == {"variability of chromatin texture"}
     assert found["morph_nc_ratio"] == "N:C ratio" and found["morph_nucleus_red"] == "staining"
     assert not any(name.startswith(("colour_", "corner_")) for name in found)
-    assert not {"morph_found", "morph_nucleus_area", "texture_cytoplasm_std"} & set(found)
+    assert found["morph_cytoplasm_eosin"] == "staining" and found["morph_nucleus_b"] == "staining"
+    assert not {"morph_found", "morph_nucleus_area", "texture_cytoplasm_std", "texture_granules"} & set(found)
+    assert not any(name.startswith("quality_") for name in found)
 
 
 def test_a_sample_is_even_over_groups_and_the_same_every_time():
@@ -208,7 +210,13 @@ def test_what_separates_the_images_is_named():
     assert "would have been recognising the patient" in said and "come from one source" in said
 
     apart = clumps * 0.02 + np.eye(3)[pd.factorize(label)[0]] @ rng.normal(0, 9, (3, 6))
-    told = separation.separate(apart, manifest_rows(label, group), label, unit="patient", seed=0)
+    told = separation.separate(
+        apart, manifest_rows(label, group), label, unit="patient", seed=0, blind=clumps[:, :2]
+    )
+    assert told.probes["blind"]["value"] < 0.6
+    assert "which know nothing of cells, tell the class of unseen patients with 0." in separation.sentence(
+        told
+    )
     assert told.probes["class"]["value"] > 0.95 and told.silhouettes["class"] > 0.8
     assert "helps little" in separation.sentence(told)
 
@@ -280,8 +288,7 @@ def test_features_that_move_together_are_one_family():
     table = correlation.correlations(table)
     assert correlation.unlike_pair(differences, table) == ("morph_a", "texture_x")
     assert correlation.unlike_pair(differences.iloc[:2], table) == ("morph_a", "morph_c")
-    with pytest.raises(ValueError, match="two features are needed"):
-        correlation.unlike_pair(differences.iloc[:1], table)
+    assert correlation.unlike_pair(differences.iloc[:1], table) == ()
 
 
 def all_figures():
@@ -304,7 +311,7 @@ def all_figures():
         "balance": exploration.plot_balance(tests.balance(label[:200], group[:200])),
         "effects": exploration.plot_effects(effects, differences, tests.claimed(means.columns)),
         "correlations": exploration.plot_correlations(correlation.clustered(features[columns])),
-        "scatter": exploration.plot_scatter(features, label, means, x, y, units={x: "0-1"}),
+        "scatter": exploration.plot_scatter(features, label, means, (x, y), units={x: "0-1"}),
         "separation": exploration.plot_separation(found),
         "importance": exploration.plot_importance(table, title="detection-forest"),
     }
@@ -354,3 +361,28 @@ def test_many_features_and_classes_still_fit():
     figure = exploration.plot_effects(effects, differences, tests.claimed(means.columns))
     assert "chromatin texture (12 of 90)" in texts(figure)
     assert_nothing_cut(figure)
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_a_study_without_nuclei_is_told_so_instead_of_failing(left):
+    features, label, group = study()
+    features, label, group = features[:left], label[:left], group[:left]
+    means = tests.group_means(features, label, group)
+    differences, effects = tests.class_differences(means, seed=0), tests.effect_sizes(means, seed=0)
+    columns = tests.measured(features)
+    pair = correlation.unlike_pair(differences, correlation.correlations(features[columns]))
+    found = separation.separate(
+        features[columns].to_numpy(), manifest_rows(label, group), label, unit="patient", seed=0
+    )
+    assert separation.sentence(found).startswith(f"Nothing to separate: {left} image(s)")
+    assert len(tests.claim_sentences(differences, effects, unit="patient")) == len(tests.CLAIMS)
+    flat = features[columns].iloc[:, :0]
+    drawn = [
+        exploration.plot_effects(effects, differences, tests.claimed(means.columns)),
+        exploration.plot_correlations(correlation.clustered(flat)),
+        exploration.plot_scatter(features, label, means, pair[:1]),
+        exploration.plot_separation(found),
+    ]
+    for figure in drawn:
+        assert texts(figure) == ["nothing to compare: too few images or features"]
+        assert_nothing_cut(figure)
