@@ -8,9 +8,11 @@ from rich.table import Table
 
 from leukstudy import params, paths, presets
 from leukstudy.data import commands
+from leukstudy.data.phantom.command import phantom
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(commands.app, name="data")
+app.command("phantom")(phantom)
 
 
 @app.callback()

@@ -43,6 +43,11 @@ def text_of(name: str) -> str:
     return stream.getvalue()
 
 
+def study_of(name: str) -> params.Study:
+    """Give the parameters that a preset stands for. Raises params.BadParams as `text_of` does."""
+    return params.parse(YAML(typ="safe").load(text_of(name)), f"preset {name}")
+
+
 def write(name: str) -> Path | None:
     """Write a preset into `params.yaml`; give where the earlier file was kept, or None where nothing would be lost.
 

@@ -13,8 +13,10 @@ from pydantic import (
     Discriminator,
     Field,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     Tag,
+    model_serializer,
     model_validator,
 )
 
@@ -129,7 +131,21 @@ class Split(Block):
 class Audit(Block):
     """Stage `acquire`: what is looked for in the data, and what ends the stage."""
 
-    fail_on: list[str]
+    fail_on: list[
+        Literal[
+            "fail", "exact_duplicates", "near_duplicates", "label_conflicts", "groups_across_splits", "class_by_source",
+            "class_by_camera", "class_by_size", "class_by_format", "class_by_file_size", "shortcut_background",
+            "shortcut_borders", "shortcut_brightness", "shortcut_file_size", "shortcut_image_size", "overlay",
+            "out_of_focus", "exposure", "nearly_empty", "few_groups",
+        ]
+    ]  # fmt: skip
+    shortcut_auroc: float = Field(gt=0.5, le=1)
+    shortcut_p: float = Field(gt=0, le=0.5)
+    confined_share: float = Field(gt=0, le=1)
+    blur: float = Field(gt=0, lt=1)
+    clipped: float = Field(gt=0, le=1)
+    empty: float = Field(ge=0, lt=1)
+    min_groups: int = Field(ge=1)
 
 
 class Task(Block):
@@ -194,14 +210,24 @@ class MaskCorner(Block):
     height: float = Field(gt=0, le=1)
 
 
+# A part of the image: left, top, right and bottom as fractions of its width and height.
+Box = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=4, max_length=4)]
+
+
 class Prepare(Block):
     """Stage `prepare`: one size, the papers' filters, masks, features."""
 
     size: int = Field(ge=16, le=1024)
     mask_corner: MaskCorner | None
+    mask_boxes: list[Box]
+    illumination: bool
+    stain: Literal["none", "grey_world", "reinhard", "macenko"]
     gaussian_sigma: float = Field(ge=0, le=10)
     equalise: Literal["none", "global", "clahe"]
-    segmentation: Literal["stain", "otsu_green3", "otsu_grey"]
+    contrast: float = Field(gt=0, le=10)
+    brightness: float = Field(ge=-1, le=1)
+    segmentation: Literal["stain", "tavakoli", "otsu_green3", "otsu_saturation", "otsu_grey", "kmeans_lab"]
+    view: Literal["image", "masked", "cell", "side_by_side"]
     overlay_images: int = Field(ge=1, le=12)
 
 
@@ -222,14 +248,40 @@ class Experiment(Block):
     baseline: bool
     seed: int = Field(ge=0)
 
+    @property
+    def kind(self) -> Literal["model", "baseline"]:
+        """What the tables call it: a baseline sees only what should not matter."""
+        return "baseline" if self.baseline else "model"
+
+
+# What each scikit-learn model is set by, beside what all of them take.
+CLASSICAL_KEYS = {"logistic": ("c",), "forest": ("trees", "min_images_leaf")}
+
 
 class ClassicalSettings(Experiment):
     """A scikit-learn model on columns of the feature table."""
 
     features: list[Literal["colour", "corner", "morph", "texture"]] = Field(min_length=1)
-    c: float = Field(gt=0)
+    c: float | None = Field(None, gt=0)
+    trees: int | None = Field(None, ge=1)
+    min_images_leaf: int | None = Field(None, ge=1)
     class_weight: Literal["balanced", "none"]
     resample: Literal["none", "smote"]
+
+    @model_validator(mode="after")
+    def _its_own(self) -> "ClassicalSettings":
+        own = CLASSICAL_KEYS[self.model]
+        for key in [key for keys in CLASSICAL_KEYS.values() for key in keys]:
+            given = getattr(self, key) is not None
+            if given != (key in own):
+                what = "does not know" if given else "needs"
+                raise ValueError(f"model: {self.model} {what} the key '{key}'; its own are {', '.join(own)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_others(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys of the other classical models: a record holds what its model was given."""
+        return {key: value for key, value in dump(self).items() if value is not None}
 
 
 class NetworkSettings(Experiment):

@@ -135,13 +135,13 @@ def data_use(
         if first is None:
             source = _source_of(what[0])
             placed = {source: "."}
-            counted = {"data/": _or_exit(source_rows, SOURCES[source], folder)}
+            counted = {"data/": _or_exit(source_rows, find_source(source), folder)}
             # what was unpacked is no place to import from: it is a copy that `make clean` removes
             _or_exit(add_folders, {".": folder}) if unpacked else _or_exit(import_folder, folder)
         else:
             placed = {name: name for name, _ in pairs}
             counted = {
-                f"data/{name}/": _or_exit(source_rows, SOURCES[name], place)
+                f"data/{name}/": _or_exit(source_rows, find_source(name), place)
                 for (name, _), place in zip(pairs, folders, strict=True)
             }
             _or_exit(add_folders, {name: place for (name, _), place in zip(pairs, folders, strict=True)})
@@ -152,7 +152,7 @@ def data_use(
     print("\nPut this into params.yaml, and make its tasks fit the labels:\n")
     print(params_block(placed))
     for name in placed:
-        if SOURCES[name].label_kind == "cell type":
+        if find_source(name).label_kind == "cell type":
             print(
                 f"\n{name} labels cells, which are no diagnoses: labels must say what each of them is to mean."
             )
@@ -182,7 +182,7 @@ def _report(place: str, text: str, rows) -> None:
 
 
 def _pair(text: str) -> tuple[str | None, str]:
-    found = re.fullmatch(r"(\w+)=(.+)", text)
+    found = re.fullmatch(r"([\w-]+)=(.+)", text)
     return (found[1], found[2]) if found and not Path(text).exists() else (None, text)
 
 

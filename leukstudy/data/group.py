@@ -22,10 +22,10 @@ _KNOWN = ("patient", "slide", "original")  # levels whose ids a source gives
 def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int = 40) -> pd.DataFrame:
     """The table with the columns group_level and group_id.
 
-    Needs path, label, source, patient_id, slide_id, original_id; all rows of one source. `group_by` is a level or
+    Needs path, label, source, patient_id, slide_id, original_id, official_split; all rows of one source. `group_by` is a level or
     `auto`: the first of patient, slide and original that every image has an id of, else block. Ids are
     `source:level:id`, so that patient 1 of one source is never taken for patient 1 of another. A block holds the file
-    numbers of one class that agree in `number // block_size`; a cluster is, to begin with, a single image. Where the
+    numbers of one class (and official split) that agree in `number // block_size`; a cluster is, to begin with, a single image. Where the
     originals of some images only are known, the groups that hold copies of one original are joined.
 
     Raises DataProblem where the level asked for is not known of every image, or is known of some only.
@@ -37,7 +37,9 @@ def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int =
         blocks = pd.Series("", index=table.index, dtype="str")
         for _, rows in table.groupby("label"):
             blocks[rows.index] = (file_numbers(rows["path"]) // block_size).map("{:04d}".format)
-        ids = table["label"] + "/" + blocks
+        # where the publisher split the images, no block reaches across the line
+        official = table["official_split"].where(table["official_split"] == "", table["official_split"] + "/")
+        ids = table["label"] + "/" + official + blocks
     elif level == "cluster":
         ids = table["image_id"]
     else:

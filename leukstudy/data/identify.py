@@ -6,19 +6,21 @@ is taken here, while the pixels are at hand: a row of numbers, however large the
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import chain, islice
+import sys
+from array import array
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from leukstudy.data.measure import MEASURES, measure
+from leukstudy.data.measure import MEASURES, grey_content, measure
 from leukstudy.imaging.io import BadImage, read_image
-from leukstudy.imaging.workers import processes
+from leukstudy.imaging.workers import chunked, each_chunk
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FACTS", "MEASURES", "identify", "identify_all", "perceptual_hash"]
 
@@ -27,46 +29,32 @@ FACTS = ("width", "height", "sha256", "phash", "pixels", "error")
 
 _TEXT = ("sha256", "phash", "pixels", "error", "format", "camera")
 _WHOLE = ("width", "height", "bytes")
-# Files a worker takes at a time, and the number from which starting processes (a second) pays.
-_CHUNK, _WORTH_PROCESSES = 32, 1024
+# Files a worker takes at a time.
+_CHUNK = 32
 # EXIF: make, model, software.
 _CAMERA = (0x010F, 0x0110, 0x0131)
 
 
-def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> pd.DataFrame:
+def identify_all(paths: Iterable[str | os.PathLike[str]], workers: int | None = None) -> "pd.DataFrame":
     """`identify` of many files: one row a path, in order, with the columns of `FACTS` and `MEASURES`.
 
-    `workers` (default: one a core) share the work: threads for some hundred files, processes for more, since
-    threads in Python gain little here. The table does not depend on their number. Bad files are rows with an
-    `error`, never exceptions. Besides the table, memory holds one image a worker.
+    `workers` (default: one a core) share the work; the table does not depend on their number. Bad files are rows
+    with an `error`, never exceptions. Besides the table, memory holds one image a worker.
     """
+    import pandas as pd  # noqa: PLC0415 - worker processes import this module, and do without
+
     names = [*FACTS, *MEASURES]
-    columns: dict[str, list] = {name: [] for name in names}
-    chunks = _chunks(iter(paths))
-    # Looked at ahead, to know whether the files are many; each waiting chunk is a few kilobytes of names.
-    first = list(islice(chunks, _WORTH_PROCESSES // _CHUNK))
-    workers = workers or os.cpu_count() or 1
-    many = len(first) == _WORTH_PROCESSES // _CHUNK and workers > 1
-    with processes(workers) if many else ThreadPoolExecutor(workers) as pool:
-        for rows in _in_order(pool, chain(first, chunks), ahead=4 * workers):
-            for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                columns[name].extend(values)
-    kinds = {name: "str" if name in _TEXT else "int64" if name in _WHOLE else "float64" for name in names}
-    return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
-
-
-def _chunks(paths: Iterator[str | os.PathLike[str]]) -> Iterator[list[str]]:
-    while chunk := [os.fspath(path) for path in islice(paths, _CHUNK)]:
-        yield chunk
-
-
-def _in_order(pool: Executor, chunks: Iterator[list[str]], *, ahead: int) -> Iterator[list[tuple]]:
-    """The rows of each chunk, in order, with at most `ahead` chunks waiting: `map` would take all at once."""
-    waiting = deque(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, ahead))
-    while waiting:
-        rows = waiting.popleft().result()
-        waiting.extend(pool.submit(_identify_chunk, chunk) for chunk in islice(chunks, 1))
-        yield rows
+    # Arrays, not lists: a list of numbers takes four times the memory, which counts at a hundred thousand images.
+    columns = {name: [] if name in _TEXT else array("q" if name in _WHOLE else "d") for name in names}
+    for rows in each_chunk(_identify_chunk, chunked(map(os.fspath, paths), _CHUNK), workers=workers):
+        for name, values in zip(names, zip(*rows, strict=True), strict=True):
+            columns[name].extend(map(sys.intern, values) if name in _TEXT else values)
+    return pd.DataFrame(
+        {
+            name: pd.Series(values, dtype="str") if name in _TEXT else np.asarray(values)
+            for name, values in columns.items()
+        }
+    )
 
 
 def _identify_chunk(paths: list[str]) -> list[tuple]:
@@ -105,9 +93,9 @@ def perceptual_hash(rgb: np.ndarray) -> str:
     "pHash", Zauner 2010); from the left, bit 8 v + u belongs to frequency v down and u across, and the first, the
     mean, is 0. Signs, not comparisons with the median as in pHash: a mirrored picture then has the same bits,
     those of odd frequencies negated, and a transposed one the transposed bits, so that turned and flipped copies
-    are found from the hash alone (`data.audit.near_duplicates`).
+    are found from the hash alone (`data.audit.hash_index`).
     """
-    grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(grey_content(rgb), (32, 32), interpolation=cv2.INTER_AREA)
     # Coefficients of a flat picture are rounding errors around 0, and their signs mean nothing.
     bits = cv2.dct(grey.astype(np.float32))[:8, :8].ravel() > 0.01
     bits[0] = False

@@ -177,14 +177,17 @@ def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
 
     Raises DataProblem where a column, a value or a split is not as it must be.
     """
-    path = Path(path)
-    checked = _check(manifest, path)
+    write_table(_check(manifest, Path(path)), Path(path))
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV in one step: a killed run leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
     ) as file:
         try:
-            checked.to_csv(file, index=False, lineterminator="\n")
+            table.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
             file.flush()
             os.fsync(file.fileno())
             os.chmod(file.name, 0o644)

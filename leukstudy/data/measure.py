@@ -27,7 +27,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "bottom_left_sd": ("0-255", "standard deviation of grey in that corner"),
     "bottom_right_mean": ("0-255", "mean grey of the bottom right corner"),
     "bottom_right_sd": ("0-255", "standard deviation of grey in that corner"),
-    "sharpness": ("1/pixel", "steepness of edges as a share of the image's contrast, corners' writing apart"),
+    "sharpness": ("0-1", "share of the variation between neighbouring pixels that blurring would take away"),
     "dark": ("0-1", "share of pixels whose brightest channel is 5 or less"),
     "bright": ("0-1", "share of pixels whose darkest channel is 250 or more"),
     "foreground": ("0-1", "share of pixels that differ from the background by more than 24 grey levels"),
@@ -42,12 +42,12 @@ MEASURES: dict[str, tuple[str, str]] = {
 
 # The long side, in pixels, at which everything but strokes is measured.
 SIDE = 256
-# Sharpness is taken in TILES x TILES tiles, from the tile of this rank: writing sits in a tile or two.
-TILES, TILE_RANK = 4, 4
+# At most so bright, a border is black.
+_BLACK = 10
 # The patch called a corner, as shares of width and height.
 CORNER = (0.25, 0.15)
 # A stroke is at most THICK of the short side thick, at least LONG long, and STEP grey levels from what flanks it.
-THICK, LONG, STEP = 0.025, 0.08, 60
+THICK, LONG, STEP = 0.025, 0.12, 90
 
 
 def measure(rgb: np.ndarray) -> dict[str, float]:
@@ -84,7 +84,7 @@ def measure(rgb: np.ndarray) -> dict[str, float]:
 def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
     """Find the longest drawn stroke: its length over the short side, its centre's x and y (0-1); zeros for none.
 
-    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 8% of it or more, and stands 60
+    A stroke is dark, thin (2.5% of the short side), exactly level or upright for 12% of it or more, and stands 90
     grey levels below what flanks it on both sides: scale bars, frames and the stems of letters do, membranes
     and Auer rods, which bend, do not. The plane looked at is the darkest channel, so that red writing counts.
     """
@@ -93,11 +93,9 @@ def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
     thick, long = max(2, round(THICK * min(height, width))), max(8, round(LONG * min(height, width)))
     best = (0.0, 0.0, 0.0)
     for upright in (False, True):
-        across = (long, 1) if not upright else (1, long)
-        through = (1, 2 * thick + 1) if not upright else (2 * thick + 1, 1)
-        hat = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, np.ones(through[::-1], np.uint8).T)
-        mask = (hat >= STEP).astype(np.uint8)
-        runs = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(across[::-1], np.uint8))
+        through, along = ((1, 2 * thick + 1), (long, 1)) if upright else ((2 * thick + 1, 1), (1, long))
+        hat = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, np.ones(through, np.uint8))
+        runs = cv2.morphologyEx((hat >= STEP).astype(np.uint8), cv2.MORPH_OPEN, np.ones(along, np.uint8))
         if not runs.any():
             continue
         _, _, boxes, _ = cv2.connectedComponentsWithStats(runs)
@@ -106,6 +104,24 @@ def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:
         if length > best[0]:
             best = (length, (x + wide / 2) / width, (y + high / 2) / height)
     return best
+
+
+def grey_content(rgb: np.ndarray) -> np.ndarray:
+    """What there is to compare in a picture, (h, w) uint8 grey: of a cell cut out on black, the cell alone.
+
+    Where nearly all of the border is black, the picture is cropped to what is not, and the black around it is painted
+    in the cell's mean grey: round cells on black would otherwise all look alike. Other pictures are only made grey.
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.count_nonzero(border <= _BLACK) < 0.98 * len(border):
+        return grey
+    inside = cv2.erode((grey > _BLACK).astype(np.uint8), np.ones((3, 3), np.uint8))
+    x, y, width, height = cv2.boundingRect(inside)
+    if min(width, height) < 8:
+        return grey
+    cell, mask = (plane[y : y + height, x : x + width] for plane in (grey, inside))
+    return np.where(mask > 0, cell, np.uint8(cv2.mean(cell, mask)[0]))
 
 
 _CHANNELS = ("red", "green", "blue")
@@ -146,12 +162,21 @@ def _border(rgb: np.ndarray) -> tuple[float, ...]:
 
 
 def _sharpness(grey: np.ndarray) -> float:
-    """How steep the edges are: in each tile the 98th percentile of the gradient over the image's contrast."""
-    contrast = max(16, _quantile(grey, 0.99) - _quantile(grey, 0.01))
-    smooth = cv2.GaussianBlur(grey, (3, 3), 0)
-    steep = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    # Sobel gives 8 times the gradient; in steps of half a grey level a pixel it fits 8 bits.
-    steps = cv2.convertScaleAbs(steep, alpha=2 / 8)
-    tiles = [tile for rows in np.array_split(steps, TILES) for tile in np.array_split(rows, TILES, axis=1)]
-    values = sorted((_quantile(tile, 0.98) / 2 for tile in tiles if tile.size), reverse=True)
-    return values[min(TILE_RANK, len(values)) - 1] / contrast
+    """One less the perceptual blur of Crete et al. (2007): how much of the variation blurring would take away.
+
+    It is a share of the image's own variation, so that neither stain, cells nor light matter much: what is out of
+    focus already loses little.
+    """
+    if min(grey.shape) < 2:
+        return 0.0
+    shares = []
+    level = grey.astype(np.float32)
+    for upright in (False, True):
+        soft = cv2.blur(level, (1, 9) if upright else (9, 1))
+        before, after = (
+            cv2.absdiff(plane[1:], plane[:-1]) if upright else cv2.absdiff(plane[:, 1:], plane[:, :-1])
+            for plane in (level, soft)
+        )
+        lost = cv2.sumElems(cv2.max(before - after, 0.0))[0]
+        shares.append(lost / max(cv2.sumElems(before)[0], 1.0))
+    return min(shares)

@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 
 from leukstudy.data.group import LEVELS
-from leukstudy.data.sources import SOURCES
+from leukstudy.data.sources import find_source
 
 
 def sources_of(manifest: pd.DataFrame) -> list[str]:
@@ -15,14 +15,14 @@ def sources_of(manifest: pd.DataFrame) -> list[str]:
 
 def is_synthetic(manifest: pd.DataFrame) -> bool:
     """Say whether any image of the manifest was drawn rather than photographed."""
-    return any(SOURCES[name].synthetic for name in sources_of(manifest))
+    return any(find_source(name).synthetic for name in sources_of(manifest))
 
 
 def describe(manifest: pd.DataFrame) -> str:
     """Say in a line or two which data these are, that drawings are drawings, and what is known to be wrong."""
     lines = []
     for name in sources_of(manifest):
-        source = SOURCES[name]
+        source = find_source(name)
         mark = "SYNTHETIC DATA (drawings, not photographs): " if source.synthetic else ""
         lines.append(f"{mark}{source.title}; licence: {source.licence}; groups: {source.groups}.")
         lines += [f"Caution: {caution}" for caution in source.cautions]

@@ -7,6 +7,7 @@ one module in `adapters` whose `rows(root)` gives the columns of `adapters.layou
 import difflib
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -31,9 +32,15 @@ SOURCES: dict[str, Source] = {entry.name: entry for entry in ENTRIES}
 
 
 def find_source(name: str) -> Source:
-    """The entry of that name. Raises DataProblem, which names the nearest one and all of them."""
+    """The entry of that name; `folder-<anything>` is one of several own folders, told apart by what stands behind.
+
+    Raises DataProblem, which names the nearest one and all of them.
+    """
     if name in SOURCES:
         return SOURCES[name]
+    if name.startswith("folder-"):
+        own = SOURCES["folder"]
+        return replace(own, name=name, title=f"{own.title}: {name.removeprefix('folder-')}")
     near = difflib.get_close_matches(name, SOURCES, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise DataProblem(f"unknown source {name!r}{hint}; known are: {', '.join(sorted(SOURCES))}")
@@ -103,7 +110,9 @@ def check_label_map(source: Source, labels: Mapping[str, str] | None) -> None:
 def external_conflicts(external: str, others: list[str]) -> list[str]:
     """Which of `others` hold the same images or patients as `external`, which is then no external validation."""
     return [
-        name for name in others if name in SOURCES[external].overlaps or external in SOURCES[name].overlaps
+        name
+        for name in others
+        if name in find_source(external).overlaps or external in find_source(name).overlaps
     ]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from leukstudy.data import DataProblem
 from leukstudy.data.group import group_counts
-from leukstudy.data.sources import SOURCES, external_conflicts
+from leukstudy.data.sources import external_conflicts
 
 SPLITS = ("train", "val", "test")
 """What models learn from, choose by, and are judged on; `external` comes beside them where sources are kept out."""
@@ -92,9 +92,10 @@ def split_hash(manifest: pd.DataFrame) -> str:
 
 def _check_apart(manifest: pd.DataFrame, tested: Sequence[str]) -> None:
     """Raise DataProblem where a source to be tested on holds the images or patients of one that is learned from."""
-    learned = sorted(set(manifest["source"]) - set(tested)) if len(tested) else []
-    for name in tested:
-        same = external_conflicts(name, learned) if name in SOURCES else []
+    here = set(manifest["source"])
+    learned = sorted(here - set(tested))
+    for name in [name for name in tested if name in here]:
+        same = external_conflicts(name, learned)
         if same:
             raise DataProblem(
                 f"{name!r} holds images or patients of {', '.join(same)}: a test on it is no external validation. Leave one "

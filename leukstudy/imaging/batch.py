@@ -56,11 +56,17 @@ def prepare_all(
         raise ValueError("the manifest keeps no image; see its column `excluded`")
     if segmentation not in METHODS:
         raise ValueError(f"unknown segmentation method {segmentation!r}; known are: {', '.join(METHODS)}")
-    first = {"size": size, "mask": _plain(mask_corner), "illumination": illumination}
-    first["boxes"] = [tuple(map(float, box)) for box in mask_boxes]
-    last = {"gaussian_sigma": gaussian_sigma, "equalise": equalise, "stain": stain}
-    last |= {"contrast": contrast, "brightness": brightness}
-    _refuse_early(first, last, view)
+    how = {"mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes]}
+    how |= {
+        "illumination": illumination,
+        "stain": stain,
+        "gaussian_sigma": gaussian_sigma,
+        "equalise": equalise,
+    }
+    how |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
+    prepare_image(
+        np.zeros((2, 2, 3), np.uint8), size=2, **how
+    )  # refuses early what no image could be prepared with
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for stale in out.parent.glob(f".{out.name}.partial-*"):
@@ -71,8 +77,7 @@ def prepare_all(
             np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape).flush()
         paths = [str(Path(root) / path) for path in rows["path"]]
         chunks = [(start, paths[start : start + _CHUNK]) for start in range(0, len(paths), _CHUNK)]
-        how = {"base": first, "finish": last, "segmentation": segmentation, "view": view}
-        work = partial(_prepare_chunk, folder=folder, how=how)
+        work = partial(_prepare_chunk, folder=folder, how=how | {"size": size})
         features = [row for chunk in _each(work, chunks, len(paths), workers) for row in chunk]
         table = pd.DataFrame(features, columns=list(FEATURES))
         table.insert(0, "image_id", rows["image_id"].to_numpy())
@@ -85,6 +90,28 @@ def prepare_all(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return read_features(out)
+
+
+def prepare_image(
+    delivered: np.ndarray,
+    *,
+    size: int,
+    mask_corner: Mapping[str, Any] | object | None = None,
+    mask_boxes: Sequence[Sequence[float]] = (),
+    illumination: bool = False,
+    segmentation: str = "stain",
+    view: str = "image",
+    **last: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Take one image through the whole chain; arguments are those of `prepare_all`, `last` those of `preprocess.finish`.
+
+    `delivered` (H, W, 3) uint8 RGB. Gives, all of side `size`: the image as models see it (uint8 RGB), the image that
+    was measured (uint8 RGB), its nuclei (bool) and its cells (int32 labels).
+    """
+    rgb = base(delivered, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
+    nucleus = segment_nuclei(rgb, segmentation)
+    labels = label_cells(rgb, nucleus)
+    return view_of(finish(rgb, **last), nucleus, labels, view), rgb, nucleus, labels
 
 
 def read_features(folder: Path) -> pd.DataFrame:
@@ -118,12 +145,6 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
         return list(pool.map(work, chunks))
 
 
-def _refuse_early(first: dict[str, Any], last: dict[str, Any], view: str) -> None:
-    """Raise for settings that no image could be prepared with, before any is read."""
-    blank = finish(base(np.zeros((2, 2, 3), np.uint8), **first | {"size": 2}), **last)
-    view_of(blank, np.zeros((2, 2), bool), np.zeros((2, 2), np.int32), view)
-
-
 def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str, Any]) -> list[dict]:
     """Prepare some images into the arrays, from a row on; gives their features."""
     start, paths = chunk
@@ -131,10 +152,7 @@ def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str,
     features = []
     for row, path in enumerate(paths, start):
         delivered = read_image(path)
-        rgb = base(delivered, **how["base"])
-        nucleus = segment_nuclei(rgb, how["segmentation"])
-        labels = label_cells(rgb, nucleus)
-        images[row] = view_of(finish(rgb, **how["finish"]), nucleus, labels, how["view"])
+        images[row], rgb, nucleus, labels = prepare_image(delivered, **how)
         nuclei[row], cells[row] = nucleus, labels > 0
         features.append(all_features(rgb, nucleus, labels, delivered))
     for array in (images, nuclei, cells):

@@ -106,7 +106,7 @@ def _fit_classical(
     model = classical.pipeline(settings, y[train])
     model.fit(table.to_numpy()[train], y[train])
     chances = model.predict_proba(table.to_numpy()).astype(np.float32)
-    cost = {"epochs": 0, "parameters": int(model["model"].coef_.size + model["model"].intercept_.size)}
+    cost = {"epochs": 0, "parameters": classical.parameters(model)}
     return Fit(settings, classes, chances, loop.Trace().table(), cost, model, list(table.columns))
 
 

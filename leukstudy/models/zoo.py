@@ -60,6 +60,12 @@ ZOO: dict[str, ModelSpec] = {
             licence="BSD-3-Clause (scikit-learn)",
         ),
         ModelSpec(
+            name="forest",
+            kind="classical",
+            citation="Breiman 2001, Random forests, Machine Learning 45:5",
+            licence="BSD-3-Clause (scikit-learn)",
+        ),
+        ModelSpec(
             name="cnn",
             kind="network",
             citation="Paper A of this study: Conv2D, ReLU and pooling blocks, flatten, dense",

@@ -8,7 +8,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def limits_of_agreement(measured: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
@@ -44,5 +48,16 @@ def plot_bland_altman(
     suffix = f" ({unit})" if unit not in ("", "1", "0-1") else ""
     ax.set_xlabel(f"mean of measured and true{suffix}")
     ax.set_ylabel(f"measured - true{suffix}")
-    ax.set_title(f"{name}: bias {bias:.3g}, 95% limits {low:.3g} to {high:.3g}", fontsize="medium")
+    ax.set_title(f"{name}\nbias {bias:.3g}, 95% limits {low:.3g} to {high:.3g}", fontsize="small")
     return ax
+
+
+def plot_agreement(measured: pd.DataFrame, truth: pd.DataFrame, units: Mapping[str, str]) -> Figure:
+    """A Bland-Altman plot for each column of `units` (name -> unit), side by side; both tables have the same rows."""
+    fig, axes = plt.subplots(
+        1, len(units), figsize=(4.0 * len(units), 3.2), squeeze=False, layout="constrained"
+    )
+    for ax, (name, unit) in zip(axes[0], units.items(), strict=True):
+        short = name.removeprefix("morph_").replace("_", " ")
+        plot_bland_altman(measured[name], truth[name], name=short, unit=unit, ax=ax)
+    return fig

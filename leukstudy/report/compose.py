@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
-from leukstudy.data.sources import SOURCES
+from leukstudy.data.sources import find_source
 from leukstudy.evaluate.published import published
 from leukstudy.params import READS, Study, fingerprint
-from leukstudy.report import tables
+from leukstudy.report import audit_table, tables
 from leukstudy.report.render import render_notebook
 from leukstudy.schema import NetworkSettings
 
@@ -98,11 +98,17 @@ def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
     render_notebook(out / f"{stem}.ipynb", out / f"{stem}.html", f"{stem}", links=links)
 
 
-def context(study: Study, manifest: pd.DataFrame, records: Sequence[Mapping], notebooks: list[dict]) -> dict:
-    """Give what the page's template needs (see `render.render_index`)."""
+def context(
+    study: Study,
+    manifest: pd.DataFrame,
+    audit: pd.DataFrame,
+    records: Sequence[Mapping],
+    notebooks: list[dict],
+) -> dict:
+    """Give what the page's template needs (see `render.render_index`); `audit` are the findings of the audit."""
     kept = manifest[manifest["excluded"] == ""]
     level = level_of(manifest)
-    names = ", ".join(SOURCES[name].title for name in sources_of(manifest))
+    names = ", ".join(find_source(name).title for name in sources_of(manifest))
     data = {
         "Source": names,
         "Images": f"{len(manifest):,} found, {len(kept):,} kept",
@@ -118,6 +124,7 @@ def context(study: Study, manifest: pd.DataFrame, records: Sequence[Mapping], no
         "question": study.report.question,
         "synthetic": is_synthetic(manifest),
         "data": data,
+        "audit_html": audit_table.notable_html(audit),
         "flow_figure": {"file": "figures/acquire-flow.png", "caption": flow_caption},
         "tasks": [_task(study, name, records, is_synthetic(manifest)) for name in study.tasks],
         "notebooks": notebooks,

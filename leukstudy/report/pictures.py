@@ -73,6 +73,25 @@ def plot_steps(steps: Mapping[str, np.ndarray]) -> Figure:
     return fig
 
 
+def plot_variants(variants: Mapping[str, Sequence[np.ndarray]], titles: Sequence) -> Figure:
+    """Show the same images under several treatments: a column an image, a row a treatment (name -> images)."""
+    fig, axes = plt.subplots(
+        len(variants), len(titles), figsize=(1.45 * len(titles) + 1.7, 1.4 * len(variants) + 0.3), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for row, (name, images) in zip(axes, variants.items(), strict=True):
+        row[0].set_ylabel(_wrap(name, 14), fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
+        _checked(images, titles, name)
+        for ax, image in zip(row, images, strict=True):
+            ax.imshow(image)
+            ax.set(xticks=[], yticks=[])
+            ax.grid(visible=False)
+            ax.spines[:].set_visible(False)
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(_wrap(title, 18), fontsize=TITLE_SIZE, loc="center")
+    return fig
+
+
 def draw_outlines(ax: Axes, nucleus: np.ndarray, cell: np.ndarray) -> None:
     """Draw the outlines of two (H, W) bool masks: the nucleus solid, the whole cell dashed, on black."""
     for mask, tint, line in ((cell, CELL, "--"), (nucleus, NUCLEUS, "-")):

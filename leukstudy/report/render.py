@@ -25,7 +25,7 @@ DISPLAYED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/mark
 REPRODUCE = ("make study", "# or, once set up:", "dvc repro")
 WIDE = 720  # pixels: figures wider than this get the whole width of the page
 REQUIRED = ("title", "question", "synthetic", "data", "flow_figure", "tasks", "notebooks", "hashes")
-OPTIONAL = {"reproduce": REPRODUCE}
+OPTIONAL = {"audit_html": "", "reproduce": REPRODUCE}
 _ELSEWHERE = re.compile(r"^\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _IN_STYLE = re.compile(r"""(?:url\(|@import)\s*['"]?\s*((?:[a-z][a-z0-9+.-]*:)?//[^'")\s]*)""", re.IGNORECASE)
 _LOADING = ("src", "srcset", "poster", "data", "background")  # `href` loads in <link> alone
@@ -130,7 +130,7 @@ def render_index(out: Path, context: Mapping) -> Path:
       `report.tables` and is not escaped again.
     - notebooks: list of {title, html, ipynb}, links relative to the page.
     - hashes: mapping name -> hash (data, params).
-    - at will, reproduce: list of command lines.
+    - at will, audit_html: HTML of the audit's findings, not escaped again; reproduce: list of command lines.
 
     Raises RenderError for missing or unknown keys, a figure that is not there, or a page that needs the
     network.

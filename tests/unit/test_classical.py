@@ -1,4 +1,4 @@
-"""Logistic regression on features: sees its families only, learns from training rows only, repeats to the byte."""
+"""Models on features: see their families only, learn from training rows only, repeat to the byte."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.models.classical import pipeline, select, smote
+from leukstudy.models.classical import parameters, pipeline, select, smote
 from leukstudy.models.saved import BadModel
 from leukstudy.models.train import fit, load
 
@@ -15,7 +15,8 @@ CLASSES = ["healthy", "leukaemia"]
 
 def settings(**changes):
     base = {"task": "detection", "model": "logistic", "seed": 1, "baseline": False, "features": ["morph"]}
-    return SimpleNamespace(**base | {"c": 1.0, "class_weight": "balanced", "resample": "none"} | changes)
+    own = {"trees": 40, "min_images_leaf": 3} if changes.get("model") == "forest" else {"c": 1.0}
+    return SimpleNamespace(**base | own | {"class_weight": "balanced", "resample": "none"} | changes)
 
 
 @pytest.fixture
@@ -35,21 +36,29 @@ def study():
     return features, y, split
 
 
-def test_learns_and_predicts_every_row(study):
+@pytest.mark.parametrize("model", ["logistic", "forest"])
+def test_learns_and_predicts_every_row(study, model):
     features, y, split = study
-    found = fit(settings(), features=features, y=y, split=split, classes=CLASSES)
+    found = fit(settings(model=model), features=features, y=y, split=split, classes=CLASSES)
     assert found.probabilities.shape == (120, 2) and found.probabilities.dtype == np.float32
     assert np.allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
     assert (found.probabilities.argmax(axis=1) == y)[split == "test"].mean() > 0.8
     assert found.columns == ["morph_area", "morph_ratio"]
     assert found.history.empty and found.cost["epochs"] == 0 and found.cost["fit_s"] > 0
+    least = {"logistic": 3, "forest": 3 * 40}[
+        model
+    ]  # two slopes and an intercept; a root and two leaves a tree
+    assert found.cost["parameters"] == parameters(found.model) >= least
 
 
+@pytest.mark.parametrize("model", ["logistic", "forest"])
 @pytest.mark.parametrize("resample", ["none", "smote"])
-def test_same_fit_same_bytes_and_back(study, tmp_path, resample):
+def test_same_fit_same_bytes_and_back(study, tmp_path, model, resample):
     features, y, split = study
     for name in ("one", "two"):
-        found = fit(settings(resample=resample), features=features, y=y, split=split, classes=CLASSES)
+        found = fit(
+            settings(model=model, resample=resample), features=features, y=y, split=split, classes=CLASSES
+        )
         found.save(tmp_path / name)
     for file in ("model.joblib", "model.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
@@ -60,13 +69,14 @@ def test_same_fit_same_bytes_and_back(study, tmp_path, resample):
         back.predict()
 
 
-def test_test_and_validation_rows_change_nothing(study):
+@pytest.mark.parametrize("model", ["logistic", "forest"])
+def test_test_and_validation_rows_change_nothing(study, model):
     features, y, split = study
-    one = fit(settings(resample="smote"), features=features, y=y, split=split, classes=CLASSES)
+    one = fit(settings(model=model, resample="smote"), features=features, y=y, split=split, classes=CLASSES)
     features = features.copy()
     features.loc[split != "train", ["morph_area", "morph_ratio"]] += 50.0
     y = np.where(split == "train", y, 1 - y)
-    two = fit(settings(resample="smote"), features=features, y=y, split=split, classes=CLASSES)
+    two = fit(settings(model=model, resample="smote"), features=features, y=y, split=split, classes=CLASSES)
     train = split == "train"
     assert np.array_equal(one.probabilities[train], two.probabilities[train])
     assert not np.array_equal(one.probabilities[~train], two.probabilities[~train])
@@ -78,6 +88,30 @@ def test_missing_and_infinite_values_are_filled(study):
     features["morph_empty"] = np.nan
     found = fit(settings(), features=features, y=y, split=split, classes=CLASSES)
     assert np.isfinite(found.probabilities).all()
+
+
+def test_a_forest_is_the_same_whatever_the_threads_and_another_with_another_seed(study, monkeypatch):
+    features, y, split = study
+    good = {"features": features, "y": y, "split": split, "classes": CLASSES}
+    one = fit(settings(model="forest"), **good)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert one.model["model"].n_jobs == 1
+    assert np.array_equal(one.probabilities, fit(settings(model="forest"), **good).probabilities)
+    other = fit(settings(model="forest", seed=2), **good)
+    assert not np.array_equal(one.probabilities, other.probabilities)
+
+
+def test_a_forests_leaf_holds_the_images_asked_for_and_classes_weigh_alike(study):
+    features, y, split = study
+    good = {"features": features, "y": y, "split": split, "classes": CLASSES}
+    found = fit(settings(model="forest", min_images_leaf=40), **good)
+    assert (
+        found.cost["parameters"] == 40
+    )  # 80 training images, bootstrapped unevenly: hardly a tree can split
+    assert np.allclose(found.probabilities, 0.5, atol=0.1), "balanced weights make the roots even"
+    plain = fit(settings(model="forest", min_images_leaf=40, class_weight="none"), **good)
+    assert np.allclose(plain.probabilities[:, 1], y[split == "train"].mean(), atol=0.1)
 
 
 def test_families(study):

@@ -13,6 +13,7 @@ from leukstudy.data.adapters import folder
 from leukstudy.data.group import file_numbers, join_near_duplicates
 from leukstudy.data.identify import perceptual_hash
 from leukstudy.data.manifest import COLUMNS, DRAWN, WORKING, catalogue, flow, read_manifest, write_manifest
+from leukstudy.data.provenance import describe
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.data.split import assign
 from leukstudy.schema import SourceUse
@@ -131,6 +132,26 @@ def test_several_sources_are_joined_under_one_label_map(tmp_path):
     assert set(read_manifest(tmp_path / "m.csv").query("source == 'phantom'")["split"]) == {"external", ""}
     with pytest.raises(DataProblem, match="labels names 'AML', which no image there has"):
         catalogue(tmp_path, uses | {"phantom": SourceUse(folder="phantom", labels={"AML": "leukaemia"})})
+
+
+def test_two_hospitals_of_ones_own_are_two_sources(tmp_path):
+    uses = {}
+    for seed, name in enumerate(("folder-north", "folder-south")):
+        class_folders(tmp_path / name, groups_per_class=3, size=40, seed=seed)
+        uses[name] = SourceUse(folder=name, labels=None)
+    table = catalogue(tmp_path, uses)
+    assert table["group_id"].nunique() == 12  # the same patient ids in both
+    split = assign(table, seed=1, external=["folder-south"])
+    assert set(split.loc[split["source"] == "folder-south", "split"]) == {"external"}
+    assert "Own smears in class folders: north" in describe(table)
+
+
+def test_blocks_never_cross_an_official_split(root):
+    metadata = pd.read_csv(root / "metadata.csv")[["path"]]
+    metadata["official_split"] = ["train"] * 4 + ["test"] * 8 + ["train"] * 5 + ["val"] * 3 + ["test"] * 4
+    metadata.to_csv(root / "metadata.csv", index=False)
+    table = catalogue(root, "folder", block_size=5)
+    assert (table.groupby("group_id")["official_split"].nunique() == 1).all()
 
 
 def test_near_duplicates_join_groups_under_the_first_name(root):

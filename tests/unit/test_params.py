@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from leukstudy import params, paths, presets, schema
+from leukstudy.models import zoo
 
 
 @pytest.fixture
@@ -52,6 +53,10 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("splt",), {}, "unknown key 'splt': did you mean 'split'?"),
         (("train", "typing-cnn", "model"), "densnet201", "unknown model 'densnet201': did you mean 'densenet201'?"),
         (("train", "detection-logistic", "model"), "logistc", "unknown model 'logistc': did you mean 'logistic'?"),
+        (("train", "detection-logistic", "trees"), 500, "train.detection-logistic: model: logistic does not know the key 'trees'; its own are c"),
+        (("train", "detection-logistic", "c"), None, "model: logistic needs the key 'c'"),
+        (("train", "detection-forest", "c"), 1.0, "model: forest does not know the key 'c'; its own are trees, min_images_leaf"),
+        (("train", "detection-forest", "trees"), 0, "train.detection-forest.trees: Input should be greater than or equal to 1"),
         (("train", "detection-efficientnet_lite0", "augment", "flip"), True, "switch augment off"),
         (("train", "typing-cnn", "filters"), [32, 0], "train.typing-cnn.filters.1"),
         (("train", "typing-cnn", "learning_rate"), "fast", "train.typing-cnn.learning_rate"),
@@ -61,7 +66,7 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("split", "held_out"), "taleqani", "held_out names the source that leave_one_source_out tests on"),
         (("data", "sources", "own"), {"folder": "../x", "labels": None}, "does not lie in data/"),
         (("data", "sources", "folder"), {"folder": "sub", "labels": None}, "each image would be read twice"),
-        (("prepare", "segmentation"), "otsu", "'stain', 'otsu_green3' or 'otsu_grey'"),
+        (("prepare", "segmentation"), "otsu", "prepare.segmentation: Input should be 'stain', 'tavakoli'"),
         (("plots", "palette"), "colourblind", "'colorblind', "),
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
@@ -120,9 +125,21 @@ def test_sources_kept_out_must_be_in_the_study(tmp_path, raw, key, value, says):
 def test_what_params_allow_is_what_the_code_knows():
     import seaborn as sns
 
+    from leukstudy.data.audit import CHECKS, Thresholds
+    from leukstudy.imaging.preprocess import EQUALISATIONS
     from leukstudy.imaging.segment import METHODS
+    from leukstudy.imaging.stain import STAIN_NORMALISATIONS
+    from leukstudy.imaging.views import VIEWS
+
+    (checks,) = get_args(schema.Audit.model_fields["fail_on"].annotation)
+    assert get_args(checks) == ("fail", *CHECKS)
+    audit = params.load().audit
+    assert Thresholds.of(audit) == Thresholds(), "params.yaml in git holds the defaults"
 
     assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
+    assert get_args(schema.Prepare.model_fields["view"].annotation) == tuple(VIEWS)
+    assert get_args(schema.Prepare.model_fields["equalise"].annotation) == EQUALISATIONS
+    assert set(get_args(schema.Prepare.model_fields["stain"].annotation)) == set(STAIN_NORMALISATIONS)
     for name in get_args(schema.Plots.model_fields["palette"].annotation):
         assert len(sns.color_palette(name)) >= 6
 
@@ -139,6 +156,18 @@ def test_a_training_stage_gets_its_own_experiment_and_task_only():
     assert list(given["tasks"]) == ["typing"]
     with pytest.raises(params.BadParams, match="did you mean 'typing-cnn'"):
         params.stage_params(params.load(), "train", "typing-cn")
+
+
+def test_a_classical_model_is_handed_its_own_keys_only():
+    logistic, forest = (
+        params.stage_params(params.load(), "train", name)["train"][name]
+        for name in ("detection-logistic", "detection-forest")
+    )
+    assert logistic["c"] == 1.0 and not {"trees", "min_images_leaf"} & set(logistic)
+    assert forest["trees"] == 500 and "c" not in forest
+    again = params.parse({"train": {"one": logistic, "two": forest}}, "what papermill hands over").train
+    assert again["one"].c == 1.0 and again["two"].min_images_leaf == 3
+    assert set(schema.CLASSICAL_KEYS) == {name for name, spec in zoo.ZOO.items() if spec.kind == "classical"}
 
 
 @pytest.mark.parametrize("name", sorted(presets.names()))

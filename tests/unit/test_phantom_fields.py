@@ -69,12 +69,12 @@ def test_cells_touch_but_never_share_a_pixel():
     rng, patients = np.random.default_rng(0), enrol(8, {"CLL": 4})
     touching = 0
     for patient in patients:
-        for _ in range(6):
-            cells = draw_field(patient, rng, (200, 200)).cells
+        for _ in range(2):
+            cells = draw_field(patient, rng, (320, 480)).cells
             for number in range(1, cells.max() + 1):
                 around = cv2.dilate((cells == number).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
                 touching += bool((cells[around] > number).any())
-    assert touching >= 3
+    assert touching >= 2
 
 
 def test_fields_are_written_with_boxes_and_instances(tmp_path):
@@ -137,8 +137,9 @@ def test_the_command_draws_as_many_as_asked(tmp_path):
 
 
 def test_the_command_plants_and_lists_flaws(tmp_path):
-    listed = command("--plant", "list", "--out", str(tmp_path / "none"))
-    assert "scale_bar: " in listed.stdout and not (tmp_path / "none").exists()
+    assert "scale_bar: " in command("--plant", "list").stdout
+    nowhere = command("--images", "5")
+    assert nowhere.exit_code == 2 and "--out" in nowhere.stderr
     result = command(
         "--images", "50", "--images-per-patient", "5", "--size", "32", "--out", str(tmp_path / "out"), "--plant", "size",
         "--jpeg", "none", "--workers", "1",
@@ -193,6 +194,24 @@ def test_a_killed_run_leaves_nothing_that_is_taken_for_whole_and_no_process(tmp_
         if len(list(part.rglob("*.png"))) == before:
             break
     assert len(list(part.rglob("*.png"))) == before < 8000
+
+
+def test_ctrl_c_leaves_nothing(tmp_path):
+    code = (
+        "from pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
+        "if __name__ == '__main__':\n    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
+    )
+    (tmp_path / "run.py").write_text(code)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "run.py"], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.part-*/ALL/*.png")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate(timeout=30)[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.py"]
 
 
 def test_work_ahead_is_bounded_and_in_order():

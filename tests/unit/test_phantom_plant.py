@@ -138,6 +138,18 @@ def test_what_is_tied_to_class_is_tied_to_all_classes_but_the_first(tmp_path, cl
                 assert changed.min() > 40 and (pixels(now)[59:61, 46:60] == 0).all()
 
 
+def test_the_tied_stain_can_be_told_from_the_background_alone(tmp_path):
+    out = tmp_path / "out"
+    frame = write_phantom(out, seed=3, patients={"healthy": 8, "AML": 8}, images_per_patient=5, plant="stain")
+    warm = []
+    for path in frame["path"]:
+        blue, _, red = np.median(pixels(out / path)[cv2.imread(str(out / "_truth" / path), 0) == 0], axis=0)
+        warm.append(red - blue)
+    healthy = frame["path"].str.startswith("healthy/").to_numpy()
+    warm = np.array(warm)
+    assert np.mean(warm[~healthy][:, None] > warm[healthy][None, :]) > 0.85
+
+
 def test_bad_pictures(tmp_path, clean):
     out = tmp_path / "out"
     draw(out, "quality")

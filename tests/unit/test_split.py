@@ -138,12 +138,12 @@ def sources(**images: int) -> pd.DataFrame:
 
 
 def test_external_sources_are_never_dealt_and_change_nothing():
-    frame = sources(here=3, there=5)
-    result = assign(frame, seed=1, external=["there"])
-    assert (result["split"] == "external").equals(result["source"] == "there")
-    assert (result.loc[result["source"] == "there", "fold"] == -1).all()
-    alone = assign(frame[frame["source"] == "here"], seed=1)
-    assert result.loc[result["source"] == "here", "split"].tolist() == alone["split"].tolist()
+    frame = sources(**{"folder-here": 3, "folder-there": 5})
+    result = assign(frame, seed=1, external=["folder-there"])
+    assert (result["split"] == "external").equals(result["source"] == "folder-there")
+    assert (result.loc[result["source"] == "folder-there", "fold"] == -1).all()
+    alone = assign(frame[frame["source"] == "folder-here"], seed=1)
+    assert result.loc[result["source"] == "folder-here", "split"].tolist() == alone["split"].tolist()
 
 
 def test_a_source_with_the_same_patients_is_not_external():
@@ -153,12 +153,12 @@ def test_a_source_with_the_same_patients_is_not_external():
 
 
 def test_leave_one_source_out():
-    frame = sources(one=3, two=3, three=3)
-    result = assign(frame, seed=1, scheme="leave_one_source_out", held_out="two")
-    assert (result["split"] == "test").equals(result["source"] == "two")
-    assert set(result.loc[result["source"] != "two", "split"]) == {"train", "val"}
+    frame = sources(**{"folder-1": 3, "folder-2": 3, "folder-3": 3})
+    result = assign(frame, seed=1, scheme="leave_one_source_out", held_out="folder-2")
+    assert (result["split"] == "test").equals(result["source"] == "folder-2")
+    assert set(result.loc[result["source"] != "folder-2", "split"]) == {"train", "val"}
     folds = result.groupby("source")["fold"].unique().map(list).to_dict()
-    assert folds == {"one": [0], "three": [1], "two": [-1]}
+    assert folds == {"folder-1": [0], "folder-3": [1], "folder-2": [-1]}
     with pytest.raises(DataProblem, match="held_out is 'none'"):
         assign(frame, seed=1, scheme="leave_one_source_out", held_out="none")
 

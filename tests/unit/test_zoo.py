@@ -24,7 +24,7 @@ def test_every_entry_says_where_it_comes_from():
         assert spec.name == name
         assert spec.citation and spec.licence
         assert (spec.backbone is None) == (spec.kind == "classical")
-    assert set(ZOO) >= {"logistic", "cnn", "densenet201", "efficientnet_lite0"}
+    assert set(ZOO) >= {"logistic", "forest", "cnn", "densenet201", "efficientnet_lite0"}
 
 
 def test_unknown_model_names_the_nearest_and_all():

@@ -10,9 +10,12 @@ import typer
 
 def phantom(
     *,
-    out: Annotated[Path, typer.Option(help="A folder that is absent or empty.")],
+    out: Annotated[Path | None, typer.Option(help="A folder that is absent or empty.")] = None,
     images: Annotated[int, typer.Option(help="How many pictures.")] = 800,
-    size: Annotated[str, typer.Option(help="Pixels a side; HEIGHTxWIDTH for fields, e.g. 480x640.")] = "96",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Pixels a side (default 96), or HEIGHTxWIDTH of a field (default 480x640)."),
+    ] = None,
     field: Annotated[
         bool, typer.Option("--field", help="Fields of view with boxes, not single cells.")
     ] = False,
@@ -39,6 +42,9 @@ def phantom(
         for name, what in FLAWS.items():
             print(f"{name}: {what}")
         return
+    if out is None:
+        print("phantom: no folder was given; say where to draw, e.g. --out build/phantom", file=sys.stderr)
+        raise typer.Exit(2)
     columns = (BarColumn(), MofNCompleteColumn(), "pictures", TimeRemainingColumn())
     try:
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
@@ -49,7 +55,7 @@ def phantom(
                 patients=allot(images, images_per_patient),
                 images_per_patient=images_per_patient,
                 images=images,
-                size=_size(size),
+                size=_size(size or ("480x640" if field else "96")),
                 field=field,
                 laboratories=laboratories,
                 jpeg=_range(jpeg),

@@ -5,8 +5,8 @@ VIOLET, AZURE, EOSIN, HAEMOGLOBIN = range(4)
 
 # Absorbance (natural log) of one unit of dye in red, green and blue, chosen by eye for May-Gruenwald-Giemsa.
 ABSORBANCE = (
-    (0.72, 1.22, 0.36),  # violet: azure B and eosin Y bound to DNA (the Romanowsky effect)
+    (0.62, 1.08, 0.29),  # violet: azure B and eosin Y bound to DNA (the Romanowsky effect)
     (0.66, 0.46, 0.10),  # azure: the blue of RNA in basophilic cytoplasm
     (0.04, 0.58, 0.34),  # eosin: the pink of basic proteins
-    (0.10, 0.42, 0.42),  # haemoglobin with its eosin: red cells
+    (0.10, 0.38, 0.37),  # haemoglobin with its eosin: red cells
 )

@@ -57,21 +57,21 @@ CELL_TYPES: dict[str, CellType] = {
     "lymphocyte": CellType(
         "Small, round, densely clumped nucleus in a thin to moderate rim of clear blue cytoplasm.",
         diameter=(10.5, 1.2), nuclear_fraction=(0.73, 0.07), cleft=0.08,
-        irregular=0.16, contrast=(0.14, 0.03), basophilia=(0.42, 0.12), eosin=(0.04, 0.02),
+        irregular=0.16, contrast=(0.18, 0.03), basophilia=(0.42, 0.12), eosin=(0.04, 0.02),
         hof=0.15,
     ),
     "large_lymphocyte": CellType(
         "Large granular or reactive lymphocyte: ample pale blue cytoplasm, few azurophil granules, softer"
         " chromatin.",
-        diameter=(14.2, 1.6), nuclear_fraction=(0.60, 0.09), chromatin="condensing", cleft=0.15,
-        irregular=0.30, contrast=(0.21, 0.04), basophilia=(0.38, 0.14), eosin=(0.04, 0.02),
+        diameter=(14.2, 1.6), nuclear_fraction=(0.58, 0.08), chromatin="condensing", cleft=0.15,
+        irregular=0.30, contrast=(0.23, 0.04), basophilia=(0.38, 0.14), eosin=(0.04, 0.02),
         nucleoli=(0, 1), nucleolus=0.3, granules="azurophil", granule_density=0.12, hof=0.25, ragged=0.3,
     ),
     "monocyte": CellType(
         "Largest normal cell: folded or kidney-shaped nucleus, lacy chromatin, grey-blue dusty cytoplasm,"
         " vacuoles.",
         diameter=(16.2, 1.4), nuclear_fraction=(0.55, 0.07), shape="kidney", chromatin="condensing",
-        irregular=0.45, contrast=(0.17, 0.04), basophilia=(0.34, 0.09), eosin=(0.12, 0.05),
+        irregular=0.45, contrast=(0.20, 0.04), basophilia=(0.34, 0.09), eosin=(0.12, 0.05),
         granules="dust", granule_density=1.2, vacuoles=1.8, ragged=0.28,
     ),
     "eosinophil": CellType(
@@ -89,16 +89,16 @@ CELL_TYPES: dict[str, CellType] = {
     "lymphoblast": CellType(
         "ALL: 10-18 um, high N:C, fine to slightly condensed chromatin, indistinct nucleoli, scant blue"
         " cytoplasm, nuclei sometimes cleaved.",
-        diameter=(12.7, 1.9), nuclear_fraction=(0.74, 0.07), chromatin="fine", cleft=0.28,
+        diameter=(12.7, 1.9), nuclear_fraction=(0.77, 0.06), chromatin="fine", cleft=0.28,
         irregular=0.26, contrast=(0.11, 0.03), basophilia=(0.48, 0.14), eosin=(0.03, 0.02),
-        nucleoli=(0, 2), nucleolus=0.30, vacuoles=0.3, hof=0.1, ragged=0.15,
+        nucleoli=(0, 2), nucleolus=0.40, vacuoles=0.3, hof=0.1, ragged=0.15,
     ),
     "myeloblast": CellType(
         "AML: 15-20 um, fine even chromatin, 2-4 prominent nucleoli, moderate blue cytoplasm, at times a few"
         " azurophil granules or an Auer rod.",
         diameter=(15.5, 1.6), nuclear_fraction=(0.63, 0.07), chromatin="fine", cleft=0.1,
         irregular=0.32, contrast=(0.10, 0.03), basophilia=(0.46, 0.14), eosin=(0.06, 0.03),
-        nucleoli=(2, 4), nucleolus=0.6, granules="azurophil", granule_density=0.16, hof=0.2, auer=0.16, ragged=0.25,
+        nucleoli=(2, 4), nucleolus=0.7, granules="azurophil", granule_density=0.16, hof=0.2, auer=0.16, ragged=0.25,
     ),
     "monoblast": CellType(
         "AML with monocytic differentiation: large, folded nucleus, lacy chromatin, one or two nucleoli.",
@@ -110,7 +110,7 @@ CELL_TYPES: dict[str, CellType] = {
         "CLL: small, monotonous; chromatin in blocks parted by pale cracks (soccer ball), very scant"
         " cytoplasm.",
         diameter=(10.4, 0.8), nuclear_fraction=(0.80, 0.05), chromatin="blocks", cleft=0.06,
-        irregular=0.14, contrast=(0.26, 0.04), basophilia=(0.40, 0.12), eosin=(0.04, 0.02),
+        irregular=0.14, contrast=(0.25, 0.04), basophilia=(0.40, 0.12), eosin=(0.04, 0.02),
     ),
     "prolymphocyte": CellType(
         "CLL: larger, one distinct central nucleolus, moderately condensed chromatin.",
@@ -135,7 +135,7 @@ CELL_TYPES: dict[str, CellType] = {
         " cytoplasm.",
         diameter=(15.4, 1.5), nuclear_fraction=(0.50, 0.06), chromatin="condensing",
         irregular=0.20, contrast=(0.18, 0.04), basophilia=(0.20, 0.09), eosin=(0.21, 0.06),
-        granules="azurophil", granule_density=0.6, hof=0.5, ragged=0.15,
+        granules="azurophil", granule_density=0.8, hof=0.5, ragged=0.15,
     ),
     "metamyelocyte": CellType(
         "CML: the nucleus indented to a kidney, chromatin clumping, pink granular cytoplasm.",

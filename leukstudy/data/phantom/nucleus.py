@@ -84,7 +84,7 @@ def stain_nucleus(
     # About the same DNA is spread over a small or a large nucleus: large ones stain paler.
     area = max(10.0, float(np.count_nonzero(nucleus > 0)) / um**2)
     dense = (
-        min(max((75.0 / area) ** 0.33, 0.62), 1.25) * math.exp(rng.normal(0, 0.1)) * (0.6 if smudge else 1.0)
+        min(max((75.0 / area) ** 0.40, 0.58), 1.2) * math.exp(rng.normal(0, 0.1)) * (0.6 if smudge else 1.0)
     )
     body = shapes.soft(nucleus, (2.2 if smudge else 0.45) * um)
     dome = 0.80 + 0.20 * (nucleus * (1 / (1.5 * um))).clip(0, 1)

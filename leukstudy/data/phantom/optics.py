@@ -16,10 +16,11 @@ from leukstudy.data.phantom.texture import noise
 
 BACKGROUND = (0.865, 0.845, 0.865)  # light through bare glass, as a share of full scale
 HAZE = 0.035  # dye left on bare glass
-BLUR_UM = 0.145  # SD of the blur of a sharp image
+BLUR_UM = 0.16  # SD of the blur of a sharp image
 ABERRATION_UM = 0.05  # by which red and blue lie beside green
 COLOUR_FOCUS = (1.06, 0.94, 1.22)  # width of the blur in red, green and blue, against their mean
 SHARPENING = 0.3  # median strength of the camera's unsharp mask
+_ROWS = 256  # worked on at a time, so that a large field needs no copy of its dyes
 NOISE = 0.75 / 255  # SD of the noise at full scale
 
 
@@ -42,14 +43,17 @@ def photograph(
 ) -> np.ndarray:
     """Photograph dyes (4, h, w) float32, `um` pixels a micrometre, as a picture of `shape` (H, W, 3) uint8 RGB."""
     h, w = dyes.shape[1:]
-    density = cv2.transform(cv2.merge(list(dyes)), stain_matrix(effects).T)
-    haze = (
-        HAZE
-        * math.exp(effects["haze"])
-        * (1 + 0.45 * noise(rng, (h, w), 2.0 * um) + 0.2 * noise(rng, (h, w), 0.5 * um))
-    )
-    density += cv2.merge([0.7 * haze, haze, 0.6 * haze])
-    picture = cv2.exp(-density) * _light((h, w), um, effects, laboratory, rng)
+    picture = np.empty((h, w, 3), np.float32)
+    matrix = -stain_matrix(effects).T
+    for top in range(0, h, _ROWS):
+        rows = slice(top, top + _ROWS)
+        picture[rows] = cv2.transform(cv2.merge(list(dyes[:, rows])), matrix)
+    haze = -HAZE * math.exp(effects["haze"])
+    haze = haze * (1 + 0.35 * noise(rng, (h, w), 3.0 * um) + 0.2 * noise(rng, (h, w), 0.5 * um))
+    for colour, share in enumerate((0.7, 1.0, 0.6)):
+        picture[:, :, colour] += np.float32(share) * haze
+    cv2.exp(picture, picture)
+    picture *= _light((h, w), um, effects, laboratory, rng)
     picture = _lens(picture, um, effects, rng)
     picture = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
     return _camera(picture, effects, rng)

@@ -15,7 +15,7 @@ from leukstudy.data.phantom.morphology import CLASSES, CLONE_MIX, NORMAL_MIX, pi
 
 # Standard deviations over all images. Dyes and light on the log scale, hues as log ratios of channels.
 EFFECTS = {
-    "violet": 0.20,  # strength of the nuclear dye
+    "violet": 0.22,  # strength of the nuclear dye
     "azure": 0.28,  # strength of the blue dye
     "eosin": 0.28,  # strength of the pink dye
     "haemoglobin": 0.26,  # darkness of the red cells

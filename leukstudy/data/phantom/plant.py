@@ -149,11 +149,14 @@ def _mislabelled(folder: Path, frame: pd.DataFrame, labels: list[str], rng) -> P
 def _duplicates(folder: Path, frame: pd.DataFrame, labels: list[str], rng) -> Planted:
     """Add copies of pictures to another patient of the same class, the kinds in turn."""
     count = min(len(frame), max(len(_CHANGES), round(IMAGE_SHARE * len(frame))))
+    ids = {label: _patients_of(frame, label) for label in labels}
     planted, copies = [], []
     for number, row in enumerate(sorted(rng.choice(len(frame), count, replace=False).tolist())):
         original = frame.iloc[row]
         change = list(_CHANGES)[number % len(_CHANGES)]
-        home = _another_patient(frame, original["label"], original["patient_id"], rng)
+        # Another patient of the class, or the same one where the class has no other.
+        homes = [other for other in ids[original["label"]] if other != original["patient_id"]]
+        home = (homes or ids[original["label"]])[int(rng.random() * max(1, len(homes)))]
         copy = f"{original['label']}/{home}_d{number}.png"
         copies.append(_copy(folder, original, copy, patient=home, change=change))
         planted.append((copy, f"{change} copy of {original['path']}"))
@@ -206,12 +209,6 @@ def _patients_of(frame: pd.DataFrame, label: str) -> list[str]:
 def _some_patients(frame: pd.DataFrame, label: str, rng) -> list[str]:
     ids = _patients_of(frame, label)
     return sorted(rng.choice(ids, max(1, round(PATIENT_SHARE * len(ids))), replace=False).tolist())
-
-
-def _another_patient(frame: pd.DataFrame, label: str, patient: str, rng) -> str:
-    """Give another patient of the class, or the same one where the class has no other."""
-    ids = [other for other in _patients_of(frame, label) if other != patient] or [patient]
-    return ids[int(rng.random() * len(ids))]
 
 
 def _move(folder: Path, old: str, new: str) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -33,8 +34,9 @@ def in_order(job: Callable, jobs: Iterable, workers: int) -> Iterator:
 
 
 def _begin() -> None:
-    """Begin a worker: one thread, and an end with its parent, for a killed parent cannot end it."""
+    """Begin a worker: one thread, deaf to Ctrl-C, which its parent hears, and ended when its parent is killed."""
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:
         multiprocessing.parent_process().join()

@@ -144,4 +144,5 @@ def flatten(scene: Scene) -> np.ndarray:
     """Lay the white cells over their surroundings: the dyes (4, h, w) of the whole scene. Uses up the scene's own."""
     scene.around *= 1 - soft(scene.white, 0.6 * scene.um)
     scene.around += scene.cells_dyes
+    scene.cells_dyes = np.empty(0, np.float32)
     return scene.around

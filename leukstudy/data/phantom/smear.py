@@ -20,8 +20,9 @@ from leukstudy.data.phantom.morphology import CLASSES
 from leukstudy.data.phantom.patients import Entry, register
 from leukstudy.data.phantom.pool import in_order
 
-# What assets/phantom holds.
-EMBEDDED_SEED = 2026
+# What assets/phantom holds. Of the seeds 2026, 7, 11, 42 and 3 this is the one in whose 80 patients chance ties stain
+# and light to class the least; no more were tried.
+EMBEDDED_SEED = 11
 EMBEDDED = {"healthy": 24, "ALL": 14, "AML": 14, "CLL": 14, "CML": 14}
 EMBEDDED_IMAGES = 10
 VERSION = 2  # of the model of a smear: another version draws other pictures from the same arguments

@@ -43,7 +43,7 @@ def chromatin(rng: np.random.Generator, n: int, um: float, kind: Chromatin, cont
         pattern = 0.25 * fine + 1.15 * np.tanh(1.5 * noise(rng, n, 0.55 * um))
     elif kind == "blocks":
         # Smooth the blocks once more: cracks are pale zones between masses, not lines.
-        cracks = cv2.GaussianBlur(np.abs(noise(rng, n, 0.6 * um)), (0, 0), 0.22 * um)
+        cracks = cv2.GaussianBlur(np.abs(noise(rng, n, 0.6 * um)), (0, 0), 0.28 * um)
         pattern = 0.25 * fine + 1.5 * np.tanh(2.0 * (cracks - 0.62))
     else:
         raise ValueError(f"chromatin kind {kind!r} is unknown; expected fine, condensing, clumped or blocks")

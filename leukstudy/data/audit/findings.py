@@ -1,0 +1,135 @@
+"""What the audit asks, what counts as found, and the tables that findings are handed on in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import pandas as pd
+
+from leukstudy.data import DataProblem
+
+CHECKS: dict[str, str] = {
+    "exact_duplicates": "Is any picture there twice, by its bytes or its pixels?",
+    "near_duplicates": "Are there copies that were re-encoded, resized, brightened or turned, or fields shot twice?",
+    "label_conflicts": "Does one patient, or one picture, stand under several labels?",
+    "groups_across_splits": "Does a group, or a near duplicate, stand in more than one of train, val and test?",
+    "class_by_source": "Does the source give the class away?",
+    "class_by_camera": "Does the camera named in the files give the class away?",
+    "class_by_size": "Does the size of the pictures give the class away?",
+    "class_by_format": "Does the file format give the class away?",
+    "class_by_file_size": "Is a class alone in its range of file sizes?",
+    "shortcut_background": "Does the background's colour alone tell the classes apart?",
+    "shortcut_borders": "Do borders and corners alone tell the classes apart?",
+    "shortcut_brightness": "Do brightness and contrast alone tell the classes apart?",
+    "shortcut_file_size": "Does the file size alone tell the classes apart?",
+    "shortcut_image_size": "Does the image size alone tell the classes apart?",
+    "overlay": "Is text, a scale bar or a frame burnt into the pictures?",
+    "out_of_focus": "Are pictures out of focus?",
+    "exposure": "Are pictures over- or underexposed?",
+    "nearly_empty": "Are pictures nearly empty?",
+    "few_groups": "Has every class enough groups for the split and the folds?",
+}
+"""Name -> question of every check, in the order in which they are reported."""
+
+VERDICTS = ("pass", "warn", "fail")
+"""`fail`: results on these data cannot be trusted as they are; `warn`: read on, and with caution."""
+
+FINDINGS = {"check": "str", "verdict": "str", "found": "str", "images": "int64", "examples": "str", "advice": "str"}  # fmt: skip
+"""The columns of the findings, one row a check: what was found in a sentence, and how many images it concerns."""
+
+DETAILS = {"check": "str", "image_id": "str", "other_id": "str", "value": "float64", "note": "str"}
+"""The columns of the details: every image of every finding, the other one of a pair, and a number to sort by."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From where on something counts as found.
+
+    shortcut_auroc: a shortcut that reaches this AUROC (one class against the rest) on held-out groups,
+    shortcut_p: and does so in at most this share of permutations of the labels between groups.
+    confined_share: a source, camera, size or format that gives the class away for this share of a class.
+    blur: sharpness below this share of the median of its source and size.
+    clipped: share of pixels that are black or white.
+    empty: share of pixels that are not background.
+    min_groups: fewest groups of a class.
+    """
+
+    shortcut_auroc: float = 0.85
+    shortcut_p: float = 0.01
+    confined_share: float = 0.10
+    blur: float = 0.60
+    clipped: float = 0.50
+    empty: float = 0.02
+    min_groups: int = 5
+
+    @classmethod
+    def of(cls, given: "Mapping[str, float] | object | None") -> "Thresholds":
+        """Thresholds from a mapping, or an object with such attributes; what it lacks has its default.
+
+        Raises ValueError for a key of a mapping that is no threshold.
+        """
+        names = [one.name for one in fields(cls)]
+        if given is None or isinstance(given, cls):
+            return given or cls()
+        if isinstance(given, Mapping):
+            wrong = [name for name in given if name not in names]
+            if wrong:
+                raise ValueError(f"unknown threshold {wrong[0]!r}; known are: {', '.join(names)}")
+            return cls(**given)
+        return cls(**{name: getattr(given, name) for name in names if hasattr(given, name)})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `details` are (image_id, other_id, value, note), the most telling first."""
+
+    check: str
+    verdict: str
+    found: str
+    advice: str = ""
+    details: Sequence[tuple[str, str, float, str]] = field(default=())
+
+
+def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """One row a check, with the columns of `FINDINGS`. Up to five images or pairs (a = b) stand as examples."""
+    rows = []
+    for one in findings:
+        images = {image for detail in one.details for image in detail[:2] if image}
+        examples = [" = ".join(filter(None, detail[:2])) for detail in one.details[:5]]
+        rows.append((one.check, one.verdict, one.found, len(images), ";".join(examples), one.advice))
+    return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
+
+
+def details_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """All images of all findings, with the columns of `DETAILS`."""
+    rows = [(one.check, *detail) for one in findings for detail in one.details]
+    return pd.DataFrame(rows, columns=list(DETAILS)).astype(DETAILS)
+
+
+def failing(findings: pd.DataFrame, fail_on: Sequence[str]) -> list[str]:
+    """The checks that must stop the study: those named in `fail_on` that did not pass.
+
+    The word `fail` in `fail_on` stands for every check whose verdict is fail. Raises ValueError for a name that is
+    neither.
+    """
+    unknown = [name for name in fail_on if name not in CHECKS and name != "fail"]
+    if unknown:
+        raise ValueError(f"audit.fail_on names {unknown[0]!r}; known are: fail, {', '.join(CHECKS)}")
+    stop = (findings["verdict"] == "fail") & ("fail" in fail_on)
+    stop |= (findings["verdict"] != "pass") & findings["check"].isin(list(fail_on))
+    return findings.loc[stop, "check"].tolist()
+
+
+def require(findings: pd.DataFrame, fail_on: Sequence[str]) -> None:
+    """Raise DataProblem, which says what was found and what to do, where a check named in `fail_on` did not pass."""
+    stop = findings[findings["check"].isin(failing(findings, fail_on))]
+    if len(stop):
+        said = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
+        raise DataProblem(
+            "the audit of data/ found what audit.fail_on names (all images: build/audit/details.csv):\n"
+            + "\n".join(said)
+        )
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 image`, `1,234 images`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,70 @@
+"""The audit for people: a verdict a line, what was found, what to do, as HTML and as Markdown."""
+
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+
+from leukstudy.data.audit.findings import CHECKS, VERDICTS
+from leukstudy.report.tables import SYNTHETIC, to_html, to_markdown
+
+MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
+"""How a verdict is written: what needs reading stands in capitals, so that a grey print shows it too."""
+
+
+def audit_table(findings: pd.DataFrame, *, only: Sequence[str] = VERDICTS) -> pd.DataFrame:
+    """Lay out the findings of `data.audit.run_audit`: columns Question, Verdict, Found, Images, What to do.
+
+    `only` keeps the checks of some verdicts. The order is that of the checks.
+    """
+    rows = findings[findings["verdict"].isin(list(only))]
+    return pd.DataFrame(
+        {
+            "Question": rows["check"].map(CHECKS),
+            "Verdict": rows["verdict"].map(MARKS),
+            "Found": rows["found"],
+            "Images": rows["images"].map("{:,}".format),
+            "What to do": rows["advice"],
+        }
+    ).reset_index(drop=True)
+
+
+def summary(findings: pd.DataFrame) -> str:
+    """Say in a sentence how the audit ended: `19 questions: 15 pass, 3 warn (overlay, ...), 1 fail (...)`."""
+    parts = []
+    for verdict in VERDICTS:
+        names = findings.loc[findings["verdict"] == verdict, "check"].tolist()
+        if verdict == "pass" or not names:
+            parts.append(f"{len(names)} {verdict}")
+        else:
+            parts.append(f"{len(names)} {verdict} ({', '.join(names)})")
+    return f"{len(findings)} questions: {', '.join(parts)}."
+
+
+def audit_html(findings: pd.DataFrame, *, synthetic: bool, caption: str = "") -> str:
+    """Write the audit as HTML: the table, SYNTHETIC DATA in bold where told so, the sentence, and examples."""
+    parts = [to_html(audit_table(findings), caption=caption)]
+    if synthetic:
+        parts.append(f'<p class="synthetic"><strong>{SYNTHETIC}</strong></p>')
+    parts.append(f'<p class="note">{html.escape(summary(findings))}</p>')
+    parts += [f'<p class="note">{html.escape(line)}</p>' for line in examples(findings)]
+    return "\n".join(parts)
+
+
+def notable_html(findings: pd.DataFrame) -> str:
+    """Write what a reader of results must know of the audit, as HTML: its summary, and the checks that did not pass."""
+    notable = audit_table(findings, only=("warn", "fail"))
+    sentence = f'<p class="note">Audit of the data: {html.escape(summary(findings))}</p>'
+    return to_html(notable) + sentence if len(notable) else sentence
+
+
+def audit_markdown(findings: pd.DataFrame, *, synthetic: bool) -> str:
+    """Write the audit as Markdown: the table, **SYNTHETIC DATA** where told so, and the sentence."""
+    mark = f"**{SYNTHETIC}**\n\n" if synthetic else ""
+    return f"{to_markdown(audit_table(findings))}\n{mark}{summary(findings)}\n"
+
+
+def examples(findings: pd.DataFrame) -> list[str]:
+    """Name some images of each finding, a line each; all of them are in the audit's details."""
+    found = findings[(findings["verdict"] != "pass") & (findings["examples"] != "")]
+    return [f"{row.check}, for example: {row.examples.replace(';', '; ')}" for row in found.itertuples()]
