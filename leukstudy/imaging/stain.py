@@ -16,10 +16,10 @@ from leukstudy.imaging.nuclei import brightest, on_bright, transmission_table
 # Optical densities of methylene blue (an azure) and eosin, unit length: the "Giemsa" vectors of Landini's implementation
 # of Ruifrok and Johnston (2001).
 AZURE_EOSIN = np.float32([[0.834750, 0.513556, 0.196330], [0.092789, 0.954111, 0.283111]])
-# CIE Lab mean and standard deviation that `reinhard` brings an image to: medians over the embedded phantom's pictures.
+# CIE Lab mean and standard deviation that `reinhard` brings an image to: medians over version 1 of the phantom (seed 2026).
 REFERENCE_LAB = np.float32([[73.8, 13.8, -7.4], [17.1, 12.1, 15.5]])
 # Directions of nuclear violet and of eosin, and the 99th percentiles of their densities, that `macenko` brings an image to:
-# medians of what it finds in the embedded phantom's pictures. (An azure alone is blue; with eosin it stains nuclei violet.)
+# medians of what it finds in version 1 of the phantom (seed 2026). (An azure alone is blue; with eosin it stains nuclei violet.)
 REFERENCE_STAINS = np.float32([[0.577, 0.813, 0.078], [0.099, 0.719, 0.688]])
 REFERENCE_DENSITY = np.float32([1.46, 0.75])
 # Light below this share of the background's cannot be told from none.
