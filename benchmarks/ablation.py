@@ -52,21 +52,21 @@ def main() -> None:
     )
     print(f"`{given.folder.name}`{' (SYNTHETIC DATA)' if is_synthetic(split) else ''}: {kept}")
     found: dict[str, dict[str, pd.DataFrame]] = {name: {} for name in study.tasks}
-    for variant, how in VARIANTS.items():
-        vectors = embedded(given.folder, developing, study.prepare, how)
-        for name, task in study.tasks.items():
-            found[name][variant] = probed(vectors, developing, task)
+    with tempfile.TemporaryDirectory() as scratch:
+        for variant, how in VARIANTS.items():
+            vectors = embedded(given.folder, developing, study.prepare, how, Path(scratch))
+            for name, task in study.tasks.items():
+                found[name][variant] = probed(vectors, developing, task)
     for name, task in study.tasks.items():
         print(f"\n{name}\n\n{laid_out(found[name], task.model_dump())}", flush=True)
 
 
-def embedded(folder: Path, rows: pd.DataFrame, settings, how: dict) -> np.ndarray:
-    """Embeddings (N, 1280) of the rows, prepared as the study does but for `how`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "prepared"
-        prepare_all(folder, rows, out, **{"size": settings.size, "mask_corner": settings.mask_corner} | how)
-        images = np.load(out / "images.npy", mmap_mode="r")
-        return embed(images, model="efficientnet_lite0", image_size=224)
+def embedded(folder: Path, rows: pd.DataFrame, settings, how: dict, scratch: Path) -> np.ndarray:
+    """Embeddings (N, 1280) of the rows, prepared as the study does but for `how`; `scratch` keeps the backbone."""
+    out = scratch / "prepared"
+    prepare_all(folder, rows, out, **{"size": settings.size, "mask_corner": settings.mask_corner} | how)
+    images = np.load(out / "images.npy", mmap_mode="r")
+    return embed(images, model="efficientnet_lite0", image_size=224, cache=scratch)
 
 
 def probed(vectors: np.ndarray, rows: pd.DataFrame, task) -> pd.DataFrame:

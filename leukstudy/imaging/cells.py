@@ -34,7 +34,7 @@ def cells_around(rgb: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
     colour = cv2.transform(transmission(cv2.GaussianBlur(on_bright(rgb), (0, 0), 1.0)), _OPPONENT)
     lightness, red_green, yellow_blue = cv2.split(colour)
     contrast = np.sqrt(lightness * lightness + red_green * red_green + yellow_blue * yellow_blue)
-    outside = np.minimum(contrast[~nuclei], 60)
+    outside = np.minimum(contrast[~nuclei], 40)
     cut = otsu(outside, 2)[0] if outside.size > 1 and np.ptp(outside) > 1 else 20.0
     stuff = (contrast > cut) | nuclei
 
@@ -84,8 +84,9 @@ def _red_cells(colour: np.ndarray, stuff: np.ndarray, distance: np.ndarray) -> n
     alike = cv2.inRange(colour, typical - 2.5 * spread, typical + 2.5 * spread) > 0
     patches = opened(alike & stuff, 5).astype(np.uint8)
     count, labels = cv2.connectedComponents(patches, connectivity=4)
-    sizes = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
-    red = np.bincount(labels.ravel(), distance.ravel(), count) / sizes > 0.6
+    inside = patches > 0
+    sizes = np.maximum(np.bincount(labels[inside], minlength=count), 1)
+    red = np.bincount(labels[inside], distance[inside], count) / sizes > 0.6
     red[np.unique(labels[far])] = True
     red[0] = False
     return red[labels]

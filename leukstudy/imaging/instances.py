@@ -78,8 +78,7 @@ def _cores(depth: np.ndarray, area: int) -> tuple[int, np.ndarray]:
         count, labels = cv2.connectedComponents((depth > level).astype(np.uint8))
         if count - 1 <= best[0]:
             continue
-        peaks = np.zeros(count)
-        np.maximum.at(peaks, labels.ravel(), depth.ravel())
+        peaks = _largest(depth, labels, count)
         # A peak is one where it rises above the level at which it parted.
         real = (peaks * _NUCLEAR_WAIST > level) & (peaks > 0.35 * most)
         real[0] = False
@@ -92,16 +91,18 @@ def _owners(parts: np.ndarray, count: int, cell: np.ndarray) -> np.ndarray:
     """The cell of each nuclear part, from 1 on: parts that no waist of the cell divides share one."""
     depth = _depth(cell)
     owner = np.arange(count + 1)
-    thickness = np.zeros(count + 1)
-    np.maximum.at(thickness, parts.ravel(), depth.ravel())
+    thickness = _largest(depth, parts, count + 1)
     area = np.bincount(parts.ravel(), minlength=count + 1)
     # Levels fall: parts join at the first level at which a path this deep leads from one to the other.
     joined = np.zeros((count + 1, count + 1))
+    inside = parts > 0
     for level in np.linspace(1, 0, 41) * float(depth.max()):
         labels = cv2.connectedComponents((depth > level).astype(np.uint8), connectivity=4)[1]
-        met = np.unique(np.stack([labels[parts > 0], parts[parts > 0]]), axis=1)
-        for label in np.unique(met[0][met[0] > 0]):
-            group = met[1][met[0] == label]
+        # Which parts each connected region at this depth holds.
+        met = np.bincount(labels[inside] * (count + 1) + parts[inside], minlength=1)
+        regions, members = np.divmod(np.flatnonzero(met), count + 1)
+        for region in np.unique(regions[regions > 0]):
+            group = members[regions == region]
             among = np.ix_(group, group)
             joined[among] = np.maximum(joined[among], max(level, 1e-6))
     for a, b in np.argwhere(np.triu(joined, 1) > 0):
@@ -110,6 +111,16 @@ def _owners(parts: np.ndarray, count: int, cell: np.ndarray) -> np.ndarray:
             owner[owner == owner[b]] = owner[a]
     names = {name: number for number, name in enumerate(np.unique(owner[1:]), 1)}
     return np.array([0, *(names[name] for name in owner[1:])])
+
+
+def _largest(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """The largest value under each label from 1 on; 0 for label 0."""
+    inside = labels > 0
+    own, among = values[inside], labels[inside]
+    order = np.argsort(own, kind="stable")
+    largest = np.zeros(count)
+    largest[among[order]] = own[order]  # of several, the last stays
+    return largest
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:

@@ -33,8 +33,11 @@ def otsu(values: np.ndarray, classes: int) -> tuple[float, ...]:
 
 def pieces(mask: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
     """How many connected pieces (8 neighbours) plus one, their labels (0 outside), their areas (0: outside)."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    return count, labels, stats[:, cv2.CC_STAT_AREA]
+    # Counting pixels is several times faster than connectedComponentsWithStats.
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    areas = np.bincount(labels[mask], minlength=count)
+    areas[0] = mask.size - areas.sum()
+    return count, labels, areas
 
 
 def disc(diameter: int) -> np.ndarray:
@@ -72,9 +75,11 @@ def touching(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 
 def without_holes(mask: np.ndarray, largest: float = np.inf) -> np.ndarray:
     """Fill what is enclosed, up to `largest` pixels; what meets the image's border is no hole."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents((~mask).astype(np.uint8), connectivity=4)
+    if count <= 2 and not mask[[0, -1]].all():
+        return mask.copy()  # one piece of outside, which meets the border
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    hole = stats[:, cv2.CC_STAT_AREA] <= largest
+    hole = np.bincount(labels.ravel(), minlength=count) <= largest
     hole[np.unique(border)] = False
     hole[0] = False
     return mask | hole[labels]

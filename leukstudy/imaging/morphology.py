@@ -127,17 +127,21 @@ def colour(rgb: np.ndarray, density: np.ndarray, nucleus: np.ndarray, cell: np.n
 
     Dyes by colour deconvolution (Ruifrok and Johnston 2001). The mean of hue is that of the angle.
     """
-    whole = rgb.astype(np.float32) / 255
-    hsv, lab = cv2.cvtColor(whole, cv2.COLOR_RGB2HSV), cv2.cvtColor(whole, cv2.COLOR_RGB2LAB)
-    dyes = np.maximum(cv2.transform(density, unmixing(AZURE_EOSIN)), 0)
     cytoplasm = cell & ~nucleus
-    found = {}
+    mixing = unmixing(AZURE_EOSIN)
+    found, lightness = {}, {}
     for part, mask in (("nucleus", nucleus), ("cytoplasm", cytoplasm)):
         if not mask.any():
             continue
-        hues = np.exp(1j * np.radians(hsv[:, :, 0][mask].astype(float)))
-        means = [*rgb[mask].mean(axis=0), float(np.degrees(np.angle(hues.mean()))) % 360]
-        means += [*hsv[mask][:, 1:].mean(axis=0), *lab[mask].mean(axis=0), *dyes[mask].mean(axis=0)]
+        pixels = rgb[mask][None]
+        whole = pixels.astype(np.float32) / 255
+        hsv, lab = (cv2.cvtColor(whole, how)[0] for how in (cv2.COLOR_RGB2HSV, cv2.COLOR_RGB2LAB))
+        dyes = np.maximum(density[mask] @ mixing.T, 0)
+        hues = np.radians(hsv[:, 0].astype(float))
+        hue = np.degrees(np.arctan2(np.sin(hues).mean(), np.cos(hues).mean())) % 360
+        means = [*pixels[0].mean(axis=0), float(hue), *hsv[:, 1:].mean(axis=0), *lab.mean(axis=0)]
+        means += list(dyes.mean(axis=0))
+        lightness[part] = lab[:, 0]
         names = (*_CHANNELS, *(name for name, _ in (*_HSV, *_LAB)), "azure", "eosin")
         found |= {f"{part}_{name}": value for name, value in zip(names, means, strict=True)}
     if cytoplasm.any():
@@ -145,7 +149,7 @@ def colour(rgb: np.ndarray, density: np.ndarray, nucleus: np.ndarray, cell: np.n
         found["contrast"] = grey[cytoplasm].mean() - grey[nucleus].mean()
         azure, eosin = found["cytoplasm_azure"], found["cytoplasm_eosin"]
         found["cytoplasm_basophilia"] = azure / max(azure + eosin, 1e-6)
-    found["nucleus_lightness_std"] = lab[:, :, 0][nucleus].std()
+    found["nucleus_lightness_std"] = lightness["nucleus"].std()
     return found
 
 
@@ -196,8 +200,8 @@ def _evenly(z: np.ndarray) -> np.ndarray:
 def _hull(mask: np.ndarray) -> np.ndarray:
     """The convex hull of all pixels, filled, (H, W) uint8."""
     filled = np.zeros(mask.shape, np.uint8)
-    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
-    cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    cv2.fillConvexPoly(filled, cv2.convexHull(np.concatenate(contours)), 1)
     return filled
 
 
@@ -208,8 +212,13 @@ def _circularity(area: float, outline: float) -> float:
 
 def _moments(mask: np.ndarray) -> tuple[np.ndarray, float]:
     """Centre (row, column) and eccentricity of the ellipse with the mask's second moments."""
-    points = np.argwhere(mask).astype(float)
-    centre = points.mean(axis=0)
+    rows, columns = np.nonzero(mask)
+    centre = np.array([rows.mean(), columns.mean()])
+    rows, columns = rows - centre[0], columns - centre[1]
+    across = (rows * columns).mean()
     # A pixel is a square, with a second moment of its own: a single one is no line.
-    small, large = np.linalg.eigvalsh(np.cov(points.T, bias=True) + np.eye(2) / 12)
+    moments = (
+        np.array([[(rows * rows).mean(), across], [across, (columns * columns).mean()]]) + np.eye(2) / 12
+    )
+    small, large = np.linalg.eigvalsh(moments)
     return centre, float(np.sqrt(max(0.0, 1 - small / large)))

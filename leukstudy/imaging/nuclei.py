@@ -25,7 +25,7 @@ from leukstudy.imaging.masks import (
 # A nucleus is at least this much darker in green than the background, whatever Otsu says of an empty field.
 _LEAST_STAIN = 0.35
 # Nuclei smaller than this part of the image (of a field's part as large as _FIELD) are platelets or dirt.
-_LEAST_AREA, _FIELD = 0.0015, 640 * 480
+_LEAST_AREA, _FIELD = 0.0015, 320 * 320
 # A nucleus with its lobes, and a lobe, are at least these parts of the largest nucleus in the image.
 _LEAST_SHARE, _LEAST_LOBE = 0.12, 0.03
 # Pixels this dark were cut away by a publisher (cells on black); they are neither background nor nucleus.
@@ -97,7 +97,7 @@ def _nuclei_among(mask: np.ndarray, magenta: np.ndarray) -> np.ndarray:
     count, labels, areas = pieces(mask)
     if count == 1:
         return mask
-    violet = np.bincount(labels.ravel(), magenta.ravel(), count) / areas > 0.01
+    violet = np.bincount(labels[mask], magenta[mask], count) / areas > 0.01
     violet[0] = False
     largest = areas[1:].max()
     number, groups = nuclear_groups(mask)

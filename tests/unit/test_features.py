@@ -15,10 +15,12 @@ from leukstudy.imaging.features import (
     all_features,
     colour_features,
     corner_features,
+    in_micrometres,
     morphology_features,
 )
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.preprocess import prepare
+from leukstudy.imaging.segment import label_cells
 
 
 def disc(size: int, row: float, column: float, radius: float) -> np.ndarray:
@@ -93,6 +95,107 @@ def test_chromatin_texture_is_told_from_stain():
     assert a["texture_nucleus_fine"] < b["texture_nucleus_fine"]
     darker = measured(nucleus, nucleus, np.repeat((rough // 2 + 60)[:, :, None], 3, 2).astype(np.uint8))
     assert darker["texture_contrast_1"] == pytest.approx(b["texture_contrast_1"], rel=0.1)
+
+
+def test_outlines():
+    round_ = measured(disc(161, 80, 80, 40), disc(161, 80, 80, 60))
+    assert round_["nucleus_bending"] == pytest.approx(1, abs=0.15) and round_["nucleus_roughness"] < 0.03
+    assert round_["nucleus_clefts"] == 0 and round_["cell_solidity"] > 0.97
+    assert round_["cell_perimeter"] == pytest.approx(2 * np.pi * 60, rel=0.05)
+    kidney = measured(disc(161, 80, 80, 40) & ~disc(161, 50, 80, 18), disc(161, 80, 80, 60))
+    assert kidney["nucleus_clefts"] == 1 and 0.3 < kidney["nucleus_cleft_depth"] < 0.8
+    assert kidney["nucleus_bending"] > 1.5 and kidney["nucleus_roughness"] > 0.05
+    y, x = np.mgrid[:161, :161]
+    turn = np.arctan2(y - 80, x - 80)
+    wavy = np.hypot(y - 80, x - 80) <= 40 + 3 * np.cos(9 * turn)
+    rough = measured(wavy, disc(161, 80, 80, 60))
+    assert rough["nucleus_bending"] > 5 and rough["nucleus_roughness"] == pytest.approx(3 / 40, rel=0.3)
+
+
+def test_size_does_not_change_shape():
+    values = [
+        measured(
+            disc(n, n // 2, n // 2, r) & ~disc(n, n // 2 - r, n // 2, r / 2), disc(n, n // 2, n // 2, 1.5 * r)
+        )
+        for n, r in ((81, 20), (321, 80))
+    ]
+    for name in (
+        "nucleus_bending",
+        "nucleus_roughness",
+        "nucleus_cleft_depth",
+        "nucleus_solidity",
+        "nc_ratio",
+    ):
+        assert values[0][name] == pytest.approx(values[1][name], rel=0.15, abs=0.01), name
+
+
+def test_colours_and_dyes():
+    nucleus, cell = disc(61, 30, 30, 12), disc(61, 30, 30, 22)
+    rgb = np.full((61, 61, 3), 240, np.uint8)
+    rgb[cell], rgb[nucleus] = (170, 190, 230), (90, 40, 130)
+    blue = measured(nucleus, cell, rgb)
+    assert [blue[f"nucleus_{name}"] for name in ("red", "green", "blue")] == [90, 40, 130]
+    assert blue["nucleus_hue"] == pytest.approx(273.3, abs=0.5) and blue["cytoplasm_value"] == pytest.approx(
+        230 / 255, abs=1e-4
+    )
+    assert blue["cytoplasm_lightness"] > blue["nucleus_lightness"] and blue["cytoplasm_b"] < 0
+    rgb[cell & ~nucleus] = (235, 190, 200)
+    pink = measured(nucleus, cell, rgb)
+    assert blue["cytoplasm_basophilia"] > 0.6 > 0.3 > pink["cytoplasm_basophilia"]
+    assert (
+        blue["cytoplasm_azure"] > pink["cytoplasm_azure"]
+        and blue["cytoplasm_eosin"] < pink["cytoplasm_eosin"]
+    )
+    bare = measured(nucleus, nucleus, rgb)
+    assert bare["cytoplasm_basophilia"] == 0 and bare["contrast"] == 0
+
+
+def test_nucleoli_and_granules():
+    nucleus, cell = disc(101, 50, 50, 25), disc(101, 50, 50, 42)
+    rng = np.random.default_rng(0)
+    grey = np.where(nucleus, 90, np.where(cell, 190, 235)).astype(float) + rng.normal(0, 2, (101, 101))
+    plain = morphology_features(np.repeat(grey[:, :, None], 3, 2).astype(np.uint8), nucleus, cell)
+    marked = grey.copy()
+    for row, column in ((45, 42), (55, 60)):
+        marked[disc(101, row, column, 4)] += 35
+    for row, column in ((14, 50), (50, 84), (84, 50), (50, 14)):
+        marked[disc(101, row, column, 1.5)] -= 60
+    spots = morphology_features(np.repeat(marked[:, :, None], 3, 2).astype(np.uint8), nucleus, cell)
+    assert plain["texture_nucleoli"] == 0 and spots["texture_nucleoli"] == 2
+    assert spots["texture_nucleoli_share"] == pytest.approx(2 * 16 / 25**2, rel=0.6)
+    assert (
+        spots["texture_granule_share"] > plain["texture_granule_share"]
+        and spots["texture_granules"] > plain["texture_granules"]
+    )
+
+
+def test_shares_of_patterns_add_up():
+    rgb, truth = blob_cell(np.random.default_rng(4), size=96)
+    values = morphology_features(rgb, truth == 255, truth > 0)
+    assert sum(values[f"texture_lbp_{k}"] for k in range(10)) == pytest.approx(1)
+    assert 0 < values["texture_chromatin_entropy"] <= 4
+
+
+def test_a_touching_neighbour_is_not_measured():
+    nuclei = disc(100, 50, 30, 12) | disc(100, 50, 66, 10)
+    cells = disc(100, 50, 30, 20) | disc(100, 50, 66, 17)
+    rgb = np.full((100, 100, 3), 200, np.uint8)
+    apart = morphology_features(rgb, nuclei, label_cells(rgb, nuclei, cells))
+    assert apart["morph_nucleus_area"] == disc(100, 50, 30, 12).sum() and apart["morph_nucleus_lobes"] == 1
+    assert morphology_features(rgb, nuclei, cells)["morph_nucleus_lobes"] == 2
+
+
+def test_micrometres():
+    table = pd.DataFrame(
+        {"morph_nucleus_area": [100.0], "morph_nucleus_perimeter": [40.0], "morph_nc_ratio": [0.5]}
+    )
+    got = in_micrometres(table, 0.25)
+    assert got["morph_nucleus_area_um2"].tolist() == [6.25] and got[
+        "morph_nucleus_perimeter_um"
+    ].tolist() == [10]
+    assert len(got.columns) == 5 and list(table.columns) == list(got.columns[:3])
+    with pytest.raises(ValueError, match="pixel_um is 0"):
+        in_micrometres(table, 0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (40, 40)])
@@ -175,6 +278,26 @@ def test_processes_give_the_same_bytes(data, tmp_path, monkeypatch):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
+def test_what_models_see_changes_neither_masks_nor_features(data, tmp_path):
+    root, manifest = data
+    plain = prepare_all(root, manifest, tmp_path / "plain", size=40)
+    other = prepare_all(
+        root,
+        manifest,
+        tmp_path / "other",
+        size=40,
+        stain="macenko",
+        contrast=1.4,
+        brightness=0.1,
+        view="cell",
+    )
+    pd.testing.assert_frame_equal(plain, other)
+    for name in ("nuclei.npy", "cells.npy"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    images = [np.load(tmp_path / folder / "images.npy") for folder in ("plain", "other")]
+    assert images[0].shape == images[1].shape and not np.array_equal(*images)
+
+
 def test_a_batch_that_fails_leaves_the_old_result(data, tmp_path):
     root, manifest = data
     prepare_all(root, manifest, tmp_path / "out", size=32)
@@ -199,6 +322,10 @@ def test_settings_are_refused_before_any_work(data, tmp_path):
         prepare_all(root, manifest, tmp_path / "out", size=32, segmentation="magic")
     with pytest.raises(ValueError, match="equalise is 'some'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, equalise="some")
+    with pytest.raises(ValueError, match="view is 'nucleus'"):
+        prepare_all(root, manifest, tmp_path / "out", size=32, view="nucleus")
+    with pytest.raises(ValueError, match="stain normalisation is 'some'"):
+        prepare_all(root, manifest, tmp_path / "out", size=32, stain="some")
     with pytest.raises(ValueError, match="keeps no image"):
         prepare_all(root, manifest.assign(excluded="tiny"), tmp_path / "out", size=32)
     assert os.listdir(tmp_path) == []

@@ -7,13 +7,17 @@ import pytest
 from fabricate import blob_cell
 
 from leukstudy.imaging.preprocess import (
+    adjust,
     corner_slice,
     equalise_luminance,
     gaussian,
+    mask_boxes,
     mask_corner,
     prepare,
     resize,
 )
+from leukstudy.imaging.segment import label_cells, segment_nuclei
+from leukstudy.imaging.views import view
 
 
 @pytest.fixture
@@ -97,3 +101,58 @@ def test_prepare_chains_and_takes_settings_in_either_form(rgb):
     by_hand = equalise_luminance(gaussian(resize(mask_corner(rgb, **mask), 32), 0.8), "clahe")
     assert a.shape == (32, 32, 3) and np.array_equal(a, b) and np.array_equal(a, by_hand)
     assert np.array_equal(rgb, before)
+
+
+def test_contrast_and_brightness(rgb):
+    assert np.array_equal(adjust(rgb), rgb)
+    assert adjust(rgb, contrast=0.5).std() == pytest.approx(rgb.std() / 2, rel=0.02)
+    grey = np.full((2, 2, 3), 100, np.uint8)
+    assert (adjust(grey, brightness=0.2) == 151).all() and (adjust(grey, contrast=2.0) == 72).all()
+    assert (adjust(grey, brightness=-1.0) == 0).all() and (adjust(grey, brightness=1.0) == 255).all()
+    with pytest.raises(ValueError, match="contrast is 0"):
+        adjust(rgb, contrast=0)
+    with pytest.raises(ValueError, match="brightness is 20"):
+        adjust(rgb, brightness=20)
+
+
+def test_boxes_are_painted_with_what_surrounds_them(rgb):
+    marked = rgb.copy()
+    marked[30:36, 24:48] = (255, 0, 0)
+    masked = mask_boxes(marked, [(0.4, 0.5, 0.8, 0.6)])
+    part = masked[30:36, 24:48].reshape(-1, 3)
+    assert (part == part[0]).all() and not (part == (255, 0, 0)).all(axis=1).any()
+    outside = np.ones((60, 60), bool)
+    outside[30:36, 24:48] = False
+    assert np.array_equal(masked[outside], rgb[outside])
+    assert np.array_equal(mask_boxes(rgb, []), rgb)
+    with pytest.raises(ValueError, match=r"a box of \(0.5, 0.2, 0.4, 0.9\)"):
+        mask_boxes(rgb, [(0.5, 0.2, 0.4, 0.9)])
+
+
+def test_nothing_is_on_unless_asked_for(rgb):
+    assert np.array_equal(prepare(rgb, size=60), rgb)
+    off = {"illumination": False, "stain": "none", "contrast": 1.0, "brightness": 0.0, "mask_boxes": ()}
+    assert np.array_equal(prepare(rgb, size=60, **off), rgb)
+    for how in ({"illumination": True}, {"stain": "reinhard"}, {"contrast": 1.5}, {"brightness": 0.1}):
+        assert not np.array_equal(prepare(rgb, size=60, **how), rgb)
+
+
+def test_views():
+    rgb, truth = blob_cell(np.random.default_rng(5), size=96)
+    nuclei = segment_nuclei(rgb)
+    labels = label_cells(rgb, nuclei)
+    masked = view(rgb, nuclei, labels, "masked")
+    assert np.array_equal(masked[labels > 0], rgb[labels > 0])
+    ground = masked[labels == 0]
+    assert (ground == ground[0]).all() and ground[0].min() > 200  # no red cell is left
+    crop = view(rgb, nuclei, labels, "cell")
+    assert crop.shape == rgb.shape
+    # the cell fills the crop: a larger nucleus, in the middle
+    larger = segment_nuclei(crop)
+    assert larger.sum() > 1.5 * nuclei.sum() and np.abs(np.argwhere(larger).mean(axis=0) - 48).max() < 6
+    both = view(rgb, nuclei, labels, "side_by_side")
+    assert both.shape == rgb.shape
+    assert np.abs(both[:, :48].astype(int).mean(axis=(0, 1)) - rgb.mean(axis=(0, 1))).max() < 1
+    assert np.abs(both[:, 48:].astype(int).mean(axis=(0, 1)) - crop.mean(axis=(0, 1))).max() < 1
+    with pytest.raises(ValueError, match="expected one of image, masked, cell, side_by_side"):
+        view(rgb, nuclei, labels, "both")
