@@ -37,6 +37,7 @@ lint: setup ## Check style, notebooks and lock file
 bench: setup ## Print what the heavy parts cost, each beside its alternative (run nothing else meanwhile)
 	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/audit.py
+	@$(BIN)/python benchmarks/imaging.py
 
 lock: setup ## Pin the dependencies of pyproject.toml anew in requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
