@@ -42,7 +42,7 @@ class Study(Block):
 # for the stages that compare experiments, and narrowed to one experiment for the stage that trains it.
 READS = {
     "acquire": ("data", "split", "audit", "plots"),
-    "explore": ("explore", "plots"),
+    "explore": ("explore", "tasks", "plots"),
     "prepare": ("prepare", "plots"),
     "train": ("train", "tasks"),
     "evaluate": ("evaluate", "train", "tasks", "plots"),

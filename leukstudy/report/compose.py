@@ -19,12 +19,12 @@ from leukstudy.report.render import render_notebook
 from leukstudy.schema import NetworkSettings
 
 TITLES = {
-    "acquire": "Acquire: which images, whose, and which may a model learn from?",
+    "acquire": "Acquire: which images, whose, which may a model learn from, and what could fool it?",
     "explore": "Explore: what do the images look like?",
-    "prepare": "Prepare: where is the cell, and what can be measured on it?",
+    "prepare": "Prepare: where is the cell, what can be measured on it, and do the classes differ in it?",
     "train": "Train",
     "evaluate": "Evaluate: how good, how sure, and how far do shortcuts go?",
-    "interpret": "Interpret: do the networks look at the cell?",
+    "interpret": "Interpret: what does each model decide by?",
     "errors": "Errors: what went wrong, and in whose images?",
     "report": "Report: how this page was set together",
 }
