@@ -149,8 +149,8 @@ def to_html(table: pd.DataFrame, *, caption: str = "", wide: bool = True) -> str
 
 
 def _cell(value: object) -> str:
-    # The interval goes on a line of its own: a table of seven estimates fits a page that way.
-    text = html.escape(str(value))
+    # The interval goes on a line of its own, and names may break at their joints: seven estimates fit a page that way.
+    text = re.sub(r"(?<=[a-z0-9])([_-])(?=[a-z])", r"\1<wbr>", html.escape(str(value)))
     return re.sub(r"^(\d\.\d+) (\[\d\.\d+, \d\.\d+\])$", r'\1 <span class="interval">\2</span>', text)
 
 
