@@ -10,7 +10,7 @@ from fabricate_flaws import CLASSES, audited, blob_set, verdicts
 from PIL import Image
 
 from leukstudy.data import DataProblem
-from leukstudy.data.audit import CHECKS, Thresholds, failing, find_near_duplicates, run_audit
+from leukstudy.data.audit import CHECKS, Thresholds, failing, find_near_duplicates, require, run_audit
 from leukstudy.data.audit.findings import DETAILS, FINDINGS
 from leukstudy.data.audit.overlay import corner_mask
 from leukstudy.data.audit.shortcuts import shortcut
@@ -309,6 +309,19 @@ def test_thresholds_from_a_mapping_or_an_object():
     assert Thresholds.of(type("Block", (), {"min_groups": 9})()).min_groups == 9
     with pytest.raises(ValueError, match="unknown threshold 'blurr'"):
         Thresholds.of({"blurr": 1})
+
+
+def test_what_fail_on_names_stops_the_study_with_what_to_do(tmp_path):
+    audit = audited(phantom(tmp_path / "data", "duplicates"))
+    require(audit.findings, [])
+    require(audit.findings, ["overlay", "class_by_camera"])
+    with pytest.raises(
+        DataProblem, match=r"audit\.fail_on names \(all images: build/audit/details\.csv\)"
+    ) as error:
+        require(audit.findings, ["near_duplicates", "overlay"])
+    assert "near_duplicates: " in str(error.value) and "overlay" not in str(error.value).split("\n", 1)[1]
+    row = audit.findings.set_index("check").loc["near_duplicates"]
+    assert row["found"] in str(error.value) and row["advice"] in str(error.value)
 
 
 def test_what_cannot_be_audited(root):
