@@ -43,7 +43,7 @@ def preset(
 def results() -> None:
     """Print the tables of results of `reports/metrics`, one a task, as Markdown; published numbers stand below."""
     from leukstudy.evaluate.published import published  # noqa: PLC0415 - pandas takes a second to import
-    from leukstudy.report.tables import results_markdown  # noqa: PLC0415
+    from leukstudy.report.tables import external_markdown, results_markdown  # noqa: PLC0415
 
     folder = paths.REPORTS / "metrics"
     files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
@@ -54,6 +54,7 @@ def results() -> None:
         mine = [record for record in records if record["task"] == task]
         print(f"### {task}\n")
         print(results_markdown(mine, published(task), synthetic=any(record["synthetic"] for record in mine)))
+        print(external_markdown(mine))
 
 
 def _or_exit(function, *arguments):

@@ -190,17 +190,34 @@ def external_html(summaries: Sequence[Mapping]) -> str:
 
     `summaries` are records that hold, under `external`, those of `evaluate.external.external_records`.
     """
-    sources = dict.fromkeys(source for record in summaries for source in record.get("external", {}))
     parts = []
-    for source in sources:
-        mine = [record["external"][source] for record in summaries if source in record.get("external", {})]
-        scored = [record for record in mine if "unscored" not in record]
-        caption = f"{summaries[0]['task']}: external validation on {source}"
+    for caption, scored, why in _external(summaries):
         if scored:
             parts.append(results_html(scored, synthetic=scored[0]["synthetic"], caption=caption))
-        why = dict.fromkeys(record["unscored"] for record in mine if "unscored" in record)
         parts += [f'<p class="note">{html.escape(f"{caption}: {reason}")}</p>' for reason in why]
     return "\n".join(parts)
+
+
+def external_markdown(summaries: Sequence[Mapping]) -> str:
+    """Write the same as Markdown, under a heading a source."""
+    parts = []
+    for caption, scored, why in _external(summaries):
+        parts.append(f"#### {_markdown(caption)}\n")
+        if scored:
+            parts.append(results_markdown(scored, synthetic=scored[0]["synthetic"]))
+        parts += [f"{_markdown(reason)}\n" for reason in why]
+    return "\n".join(parts)
+
+
+def _external(summaries: Sequence[Mapping]) -> list[tuple[str, list[Mapping], list[str]]]:
+    """Of each external source: a caption, the records that could be scored, and why others could not."""
+    found = []
+    for source in dict.fromkeys(source for record in summaries for source in record.get("external", {})):
+        mine = [record["external"][source] for record in summaries if source in record.get("external", {})]
+        why = dict.fromkeys(record["unscored"] for record in mine if "unscored" in record)
+        scored = [record for record in mine if "unscored" not in record]
+        found.append((f"{summaries[0]['task']}: external validation on {source}", scored, list(why)))
+    return found
 
 
 def results_markdown(

@@ -7,7 +7,7 @@ import pytest
 from leukstudy.evaluate.external import external_records
 from leukstudy.evaluate.summary import evaluate_experiment
 from leukstudy.models import train
-from leukstudy.report.tables import external_html
+from leukstudy.report.tables import external_html, external_markdown
 from leukstudy.schema import ClassicalSettings
 
 TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
@@ -74,7 +74,11 @@ def test_a_source_without_a_class_says_why_it_has_no_score(predictions):
     text = external_html([{"task": "detection", "external": found}])
     assert "external validation on near" in text and "0.500" in text
     assert "external validation on far: no image of class healthy" in text
-    assert external_html([{"task": "detection", "external": {}}, {"task": "detection"}]) == ""
+    told = external_markdown([{"task": "detection", "external": found}])
+    assert "#### detection: external validation on near" in told and "| e | cnn | model |" in told
+    assert "no image of class healthy among its 20" in told
+    nothing = [{"task": "detection", "external": {}}, {"task": "detection"}]
+    assert external_html(nothing) == external_markdown(nothing) == ""
 
 
 def test_external_rows_are_predicted_and_teach_nothing():
