@@ -1,0 +1,54 @@
+"""How much of a result is the luck of the split: an experiment trained and tested on the splits of several seeds.
+
+python benchmarks/split_seeds.py stage-efficientnet_lite0 detection-efficientnet_lite0     (after `dvc repro`: it reads build/)
+
+Seeds whose test split holds a single group of some class are passed over, as the study's own seed is chosen.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from leukstudy import paths
+from leukstudy.data.labels import rows_of_task
+from leukstudy.data.manifest import read_manifest
+from leukstudy.data.split import assign
+from leukstudy.evaluate.metrics import score
+from leukstudy.models import predictions, train
+from leukstudy.params import load
+
+SEEDS = range(10)
+
+
+def main() -> None:
+    """Print a table an experiment."""
+    study, manifest = load(), read_manifest(paths.MANIFEST)
+    images = np.load(paths.PREPARED / "images.npy", mmap_mode="r")
+    for name in sys.argv[1:]:
+        settings = study.train[name]
+        task = study.tasks[settings.task]
+        rows, y = rows_of_task(manifest, task.classes, task=settings.task)
+        found = {}
+        print(f"{name}\n\n| split.seed | test images | accuracy | AUROC |\n| --- | ---: | ---: | ---: |")
+        for seed in SEEDS:
+            kept = assign(manifest, seed=seed)[manifest["excluded"] == ""].reset_index(drop=True).iloc[rows]
+            test = kept["split"] == "test"
+            if kept[test].groupby("label")["group_id"].nunique().min() < 2:
+                continue
+            how = {"classes": list(task.classes), "groups": kept["group_id"].to_numpy(), "cache": paths.CACHE}
+            split = kept["split"].to_numpy()
+            fit = train.fit(settings, images=images[rows], y=y, split=split, say=lambda _: None, **how)
+            mine = test.to_numpy()
+            table = predictions.table(kept[mine], y[mine], fit.probabilities[mine], list(task.classes))
+            found[seed] = score(table, task.model_dump())
+            line = f"| {seed} | {mine.sum()} | {found[seed]['accuracy']:.3f} | {found[seed]['auroc']:.4f} |"
+            print(line, flush=True)
+        scores = pd.DataFrame(found).T[["accuracy", "auroc"]]
+        low, mean, high = scores.min(), scores.mean(), scores.max()
+        cells = [f"{mean[k]:.3f} ({low[k]:.3f} to {high[k]:.3f})" for k in scores]
+        print(f"| mean (range) | | {' | '.join(cells)} |\n")
+
+
+if __name__ == "__main__":
+    main()
