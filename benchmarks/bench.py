@@ -17,7 +17,7 @@ from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.segment import METHODS
 
-PATIENTS = {"healthy": 4, "ALL": 4, "AML": 4, "CLL": 4, "CML": 4}
+PATIENTS = {"healthy": 12, "ALL": 12, "AML": 12, "CLL": 12, "CML": 12}
 
 
 def timed(work: Callable[[], object]) -> float:
