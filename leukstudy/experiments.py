@@ -74,6 +74,11 @@ class Experiment(Block):
         """The first seed: its model is the one that is kept."""
         return self.seeds[0]
 
+    @property
+    def augments(self) -> bool:
+        """Whether its training sees changed images."""
+        return False
+
     def at(self, seed: int) -> "Experiment":
         """Give the same experiment with one seed."""
         return self.model_copy(update={"seeds": [seed]})
@@ -160,6 +165,12 @@ class NetworkSettings(Experiment):
                 "weight_decay goes with optimiser: adamw or sgd; with adam set it to 0.0"
             )
         return self
+
+    @property
+    def augments(self) -> bool:
+        """Whether its training sees changed images: a frozen network's does for its views alone."""
+        changes = self.augment.model_dump(exclude={"views"})
+        return any(changes.values()) and (self.mode != "frozen" or self.augment.views > 0)
 
 
 KEYS = tuple(dict.fromkeys([*ClassicalSettings.model_fields, *NetworkSettings.model_fields]))

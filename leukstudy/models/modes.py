@@ -156,10 +156,13 @@ def _head_on_embeddings(
     start = time.perf_counter()
     embeddings = _embeddings(settings, images, where.cache)
     inputs, labels = [embeddings[rows.train]], [rows.y[rows.train]]
-    for view in range(settings.augment.views):
-        copies = AugmentedImages(images[rows.train], settings.augment, settings.seed, view)
+    if settings.augment.views:
+        own = np.unique(rows.train)
+        copies = AugmentedImages(
+            images, settings.augment, seed=settings.seed, views=settings.augment.views, size=settings.image_size, rows=own
+        )  # fmt: skip
         inputs.append(_embeddings(settings, copies, where.cache))
-        labels.append(rows.y[rows.train])
+        labels.append(np.tile(rows.y[own], settings.augment.views))
     embed_s = time.perf_counter() - start
     inputs, labels = np.concatenate(inputs), np.concatenate(labels)
     where.say(f"embedded {len(embeddings) + len(inputs) - len(rows.train)} images: {inputs.shape[1]} numbers each")
