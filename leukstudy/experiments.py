@@ -18,9 +18,6 @@ from pydantic import (
 from leukstudy.models import zoo
 from leukstudy.schema import Block, Name, unknown
 
-# The keys that one model has and another of its kind does not; an inherited value is passed over where it is unknown.
-CNN_KEYS = ("filters", "squeeze_excite")
-
 
 class Augment(Block):
     """Random changes of training images, drawn anew each epoch; of a frozen network's, for its augmented views."""
@@ -112,7 +109,7 @@ class ClassicalSettings(Experiment):
                 f"a classical model reads `features` or an `embedding`, one of the two; found features: {self.features} with "
                 f"embedding: {'given' if self.embedding else 'null'} (for an embedding write `features: []`)"
             )
-        if lacking := [key for key in zoo.CLASSICAL_KEYS[self.model] if getattr(self, key) is None]:
+        if lacking := [key for key in zoo.ZOO[self.model].takes if getattr(self, key) is None]:
             raise ValueError(f"model: {self.model} needs the key '{lacking[0]}'")
         return self
 
@@ -178,11 +175,11 @@ KEYS = tuple(dict.fromkeys([*ClassicalSettings.model_fields, *NetworkSettings.mo
 
 
 def keys_of(model: str) -> set[str]:
-    """Give the keys that an experiment with this model may hold."""
-    if zoo.ZOO[model].kind == "classical":
-        others = {key for keys in zoo.CLASSICAL_KEYS.values() for key in keys} - set(zoo.CLASSICAL_KEYS[model])
-        return set(ClassicalSettings.model_fields) - others
-    return set(NetworkSettings.model_fields) - (set() if model == "cnn" else set(CNN_KEYS))
+    """Give the keys that an experiment with this model may hold; a key of another model's is unknown to it."""
+    spec = zoo.ZOO[model]
+    fields = ClassicalSettings if spec.kind == "classical" else NetworkSettings
+    own_to_some = {key for other in zoo.ZOO.values() if other.kind == spec.kind for key in other.takes}
+    return set(fields.model_fields) - own_to_some | set(spec.takes)
 
 
 def completed(name: str, given: Any, defaults: Any) -> Any:

@@ -38,6 +38,8 @@ class Rows:
     train: np.ndarray
     """Row numbers, repeated where they are oversampled."""
     validation: np.ndarray
+    groups: np.ndarray | None
+    """(N,) group ids of all rows, where they are known."""
     classes: list[str]
 
 

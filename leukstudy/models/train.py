@@ -105,9 +105,9 @@ def fit(
         raise ValueError(f"{settings.model} is trained on {what}: found {found}, expected {len(y)} rows.")
     if not on_features:
         check_images(images)
-    rows = Rows(y, np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), classes)
+    rows = Rows(y, np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), groups, classes)
     if settings.resample == "oversample":
-        chosen = oversample(y[rows.train], None if groups is None else groups[rows.train], settings.seed)
+        chosen = oversample(y[rows.train], None if groups is None else np.asarray(groups)[rows.train], settings.seed)
         rows.train = rows.train[chosen]
     if spec.kind == "classical":
         result = _fit_classical(settings, images, features, rows, cache)
@@ -131,7 +131,8 @@ def _fit_classical(
         )  # fmt: skip
         table = classical.embedding_columns(vectors)
     cost = {"embed_s": time.perf_counter() - start} if settings.embedding is not None else {}
-    model = classical.pipeline(settings, rows.y[rows.train])
+    groups = None if rows.groups is None else np.asarray(rows.groups)[rows.train]
+    model = classical.pipeline(settings, rows.y[rows.train], groups)
     model.fit(table.to_numpy()[rows.train], rows.y[rows.train])
     chances = model.predict_proba(table.to_numpy()).astype(np.float32)
     cost |= {"epochs": 0, "parameters": classical.parameters(model)}

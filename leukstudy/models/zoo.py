@@ -219,16 +219,6 @@ ZOO: dict[str, ModelSpec] = {
 }
 
 
-CLASSICAL_KEYS: dict[str, tuple[str, ...]] = {
-    "logistic": ("c",),
-    "tree": ("max_depth", "min_images_leaf"),
-    "forest": ("trees", "min_images_leaf"),
-    "svm": ("c", "gamma"),
-    "boosting": ("rounds", "learning_rate", "max_leaves", "min_images_leaf"),
-}
-"""What each scikit-learn model is set by, beside what all of them take."""
-
-
 def model_spec(name: str, kind: str | None = None) -> ModelSpec:
     """The zoo's entry for a name; with `kind`, only if it is of that kind.
 

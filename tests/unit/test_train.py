@@ -1,28 +1,28 @@
 """Training networks: repeats to the byte, sees training rows only, stops where it should, loads what it saved."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
+from leukstudy import paths
+from leukstudy.experiments import NetworkSettings, completed
 from leukstudy.models import loop
-from leukstudy.models.augment import augmented
-from leukstudy.models.backend import seed_everything, tensorflow
-from leukstudy.models.batches import class_weights, even_batch
-from leukstudy.models.train import fit, load
+from leukstudy.models.backend import tensorflow
+from leukstudy.models.train import fit, fit_seeds, load
 
-OFF = SimpleNamespace(flip=False, rotate=False, brightness=0.0, zoom=0.0)
-ON = SimpleNamespace(flip=True, rotate=True, brightness=0.1, zoom=0.1)
+OFF = {
+    "flip": False, "rotate": False, "zoom": 0.0, "brightness": 0.0, "stain": 0.0, "blur": 0.0, "mixup": 0.0, "views": 0,
+}  # fmt: skip
+ON = OFF | {"flip": True, "rotate": True, "brightness": 0.1, "zoom": 0.1}
+DEFAULTS = YAML(typ="safe").load(paths.PARAMS.read_text(encoding="utf-8"))["defaults"]
 
 
-def settings(**changes):
-    base = {
-        "task": "detection", "model": "cnn", "seed": 3, "baseline": False, "mode": "scratch", "weights": "none",
-        "scaling": "unit", "image_size": 16, "head_units": 8, "dropout": 0.2, "epochs": 3, "batch_size": 8,
-        "learning_rate": 5e-3, "early_stopping": 0, "plateau_patience": 0, "plateau_factor": 0.5,
-        "class_weight": "balanced", "resample": "none", "augment": OFF, "filters": [4, 8],
-    }  # fmt: skip
-    return SimpleNamespace(**base | changes)
+def settings(model="cnn", augment=OFF, **changes):
+    """An experiment as params.yaml would give it, made small."""
+    own = {"like": "network", "task": "detection", "model": model, "seeds": [3], "scaling": "unit", "image_size": 16}
+    own |= {"head_units": 8, "dropout": 0.2, "epochs": 3, "batch_size": 8, "learning_rate": 5e-3, "early_stopping": 0}
+    own |= {"schedule": "constant", "augment": augment} | ({"filters": [4, 8]} if model == "cnn" else {})
+    return NetworkSettings(**completed("test", own | changes, DEFAULTS))
 
 
 def smears(classes=2, count=60):
@@ -45,7 +45,7 @@ def quiet(line):
 def test_learns_saves_and_loads(tmp_path, classes):
     study, lines = smears(classes), []
     found = fit(
-        settings(epochs=15, augment=SimpleNamespace(**vars(OFF) | {"brightness": 0.1})),
+        settings(epochs=15, augment=OFF | {"brightness": 0.1}),
         **study,
         say=lines.append,
     )
@@ -67,7 +67,7 @@ def test_learns_saves_and_loads(tmp_path, classes):
 def test_same_fit_same_bytes_and_another_seed_other_bytes(tmp_path):
     study = smears()
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        found = fit(settings(seed=seed, augment=ON), **study, say=quiet)
+        found = fit(settings(seeds=[seed], augment=ON), **study, say=quiet)
         found.save(tmp_path / name)
         found.history.to_csv(tmp_path / name / "history.csv")
         np.save(tmp_path / name / "p.npy", found.probabilities)
@@ -88,10 +88,12 @@ def test_test_rows_are_only_predicted(tmp_path):
     assert np.array_equal(one.probabilities[~test], two.probabilities[~test])
 
 
+LITE = {"model": "efficientnet_lite0", "weights": "imagenet", "scaling": "imagenet", "image_size": 64}
+
+
 def test_frozen_backbone_trains_a_head_and_loads_whole(tmp_path):
     study = smears()
-    changes = {"model": "efficientnet_lite0", "mode": "frozen", "weights": "imagenet", "scaling": "imagenet"}
-    chosen = settings(**changes, image_size=64, epochs=10, resample="smote")
+    chosen = settings(**LITE, mode="frozen", epochs=10, resample="smote")
     found = fit(chosen, **study, cache=tmp_path / "cache", say=quiet)
     assert (found.probabilities.argmax(axis=1) == study["y"])[study["split"] == "test"].mean() > 0.9
     found.save(tmp_path / "one")
@@ -107,7 +109,8 @@ class Scripted:
     """Stands in for `loop.Steps`: gives validation losses from a list, its weights are the epoch number."""
 
     def __init__(self, values):
-        self.rate, self.model, self._values, self._epoch = tensorflow().Variable(0.1), self, values, 0
+        self.model = self.optimiser = self
+        self.rate, self._values, self._epoch = tensorflow().Variable(0.1), values, 0
         self.output_shape = (None, 1)
 
     def train(self, inputs, labels, weights):
@@ -119,19 +122,20 @@ class Scripted:
         return tensorflow().constant([[np.log(np.expm1(self._values[self._epoch - 1]))]], "float32")
 
     def get_weights(self):
-        return self._epoch
+        return [self._epoch]
 
     def set_weights(self, epoch):
-        self.restored = epoch
+        self.restored = epoch[0]
 
 
 def run(values, **changes):
     steps, lines = Scripted(values), []
-    batch = (np.zeros((1, 1), np.float32), np.zeros(1, np.int32), np.ones(1, np.float32))
+    batch = (np.zeros((1, 1), np.float32), np.eye(2, dtype=np.float32)[:1], np.ones(1, np.float32))
     trace = loop.run_epochs(
         steps,
         settings(epochs=len(values), **changes),
         training=lambda epoch: [batch],
+        batches=1,
         take=lambda rows: np.zeros((len(rows), 1), np.float32),
         y=np.zeros(1, int),
         validation=np.arange(1),
@@ -152,7 +156,9 @@ def test_early_stopping_puts_the_best_weights_back():
 
 
 def test_learning_rate_falls_on_a_plateau():
-    _, history, _ = run([0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4], plateau_patience=2, plateau_factor=0.5)
+    _, history, _ = run(
+        [0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4], schedule="plateau", plateau_patience=2, plateau_factor=0.5
+    )
     assert history["lr"].round(4).tolist() == [0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025]
 
 
@@ -161,74 +167,138 @@ def test_a_loss_that_is_no_number_ends_with_advice():
         run([0.5, float("nan")])
 
 
-def test_adam_is_keras_adam():
-    import keras
-
-    def network():
-        seed_everything(5)
-        start = keras.Input((4,), name="embedding")
-        logits = keras.layers.Dense(3, name="logits")(start)
-        return keras.Model(start, keras.layers.Activation("softmax", name="probabilities")(logits))
-
-    rng = np.random.default_rng(0)
-    x, y, w = (
-        rng.normal(size=(32, 4)).astype("f"),
-        rng.integers(0, 3, 32).astype("i4"),
-        rng.random(32).astype("f"),
-    )
-    ours, keras_own = network(), network()
-    steps = loop.Steps(ours, 0.01, (4,))
-    keras_own.compile(
-        optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", jit_compile=False
-    )
-    for _ in range(5):
-        steps.train(x, y, w)
-        keras_own.train_on_batch(x, y, sample_weight=w)
-    for one, two in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
-        assert np.allclose(one, two, atol=1e-5)
-
-
 def test_without_validation_rows_it_trains_all_epochs():
     study = smears()
     study["split"] = np.where(study["split"] == "val", "train", study["split"])
     lines = []
-    found = fit(settings(early_stopping=1, plateau_patience=1), **study, say=lines.append)
+    found = fit(settings(early_stopping=1, schedule="plateau", plateau_patience=1), **study, say=lines.append)
     assert len(found.history) == 3 and found.history["val_loss"].isna().all()
     assert "val_loss" not in lines[0]
-
-
-def test_augmentation_repeats_and_is_gentle():
-    images = smears()["images"]
-    assert np.array_equal(augmented(images, OFF, 1), images)
-    one, two, other = augmented(images, ON, 1), augmented(images, ON, 1), augmented(images, ON, 2)
-    assert np.array_equal(one, two) and not np.array_equal(one, other)
-    assert one.dtype == np.uint8 and one.shape == images.shape
-    turned = augmented(images, SimpleNamespace(**vars(OFF) | {"rotate": True}), 1)
-    found = set()
-    for image, turn in zip(images, turned, strict=True):
-        (which,) = (k for k in range(4) if np.array_equal(np.rot90(image, k), turn))
-        found.add(which)
-    assert found == {0, 1, 2, 3}
-    grey = np.full((20, 8, 8, 3), 100, np.uint8)
-    lit = augmented(grey, SimpleNamespace(**vars(OFF) | {"brightness": 0.2, "zoom": 0.3}), 1)
-    assert lit.min() >= 80 and lit.max() <= 120 and lit.std() > 1
-    assert all(image.std() == 0 for image in lit), "zoom must not bring in a border"
-
-
-def test_weights_and_batches_by_hand():
-    assert class_weights(np.array([0, 0, 0, 1]), 2, "balanced").tolist() == pytest.approx([4 / 6, 2.0])
-    assert class_weights(np.array([0, 0, 0, 1]), 2, "none").tolist() == [1, 1]
-    assert [even_batch(n, 32) for n in (420, 33, 32, 5, 64)] == [30, 17, 32, 5, 32]
 
 
 def test_what_cannot_be_trained_is_said():
     study = smears()
     with pytest.raises(ValueError, match="works on features or embeddings"):
-        fit(settings(resample="smote"), **study, say=quiet)
-    with pytest.raises(ValueError, match="expected 'scratch' or 'frozen'"):
-        fit(settings(mode="thawed"), **study, say=quiet)
+        fit(settings().model_copy(update={"resample": "smote"}), **study, say=quiet)
+    with pytest.raises(ValueError, match="expected 'scratch', 'frozen' or 'fine_tune'"):
+        fit(settings().model_copy(update={"mode": "thawed"}), **study, say=quiet)
     with pytest.raises(ValueError, match="needs a pretrained backbone"):
-        fit(settings(mode="frozen"), **study, say=quiet)
+        fit(settings().model_copy(update={"mode": "frozen"}), **study, say=quiet)
+    with pytest.raises(ValueError, match="stem_convv"):
+        fit(settings(**LITE, mode="fine_tune", unfreeze="stem_convv", head_epochs=1), **study, say=quiet)
     study["images"] = study["images"] / 255
     with pytest.raises(ValueError, match="Do not scale them"):
         fit(settings(), **study, say=quiet)
+
+
+def test_fine_tuning_starts_from_the_head_and_keeps_batch_normalisation(tmp_path):
+    study = smears()
+    chosen = settings(
+        **LITE, mode="fine_tune", unfreeze="all", head_epochs=10, epochs=2, optimiser="adamw", weight_decay=0.01,
+        learning_rate=3e-4, schedule="one_cycle", label_smoothing=0.05, clip_norm=1.0, augment=ON,
+    )  # fmt: skip
+    found = fit(chosen, **study, cache=tmp_path / "cache", say=quiet)
+    assert (found.probabilities.argmax(axis=1) == study["y"])[study["split"] == "test"].mean() > 0.9
+    assert found.history["accuracy"].iloc[0] > 0.8, "the head knew the classes before the backbone moved"
+    found.save(tmp_path / "one")
+    back = load(tmp_path / "one")
+    assert np.abs(back.predict(study["images"]) - found.probabilities).max() < 1e-4
+    frozen = fit(settings(**LITE, mode="frozen", epochs=1), **study, cache=tmp_path / "cache", say=quiet).model
+    moved, kept = [], []
+    for layer in frozen.layers:
+        for old, new in zip(layer.get_weights(), found.model.get_layer(layer.name).get_weights(), strict=True):
+            (kept if type(layer).__name__ == "BatchNormalization" else moved).append(np.array_equal(old, new))
+    assert all(kept) and not any(moved[:-2])
+    fit(chosen, **study, cache=tmp_path / "cache", say=quiet).save(tmp_path / "two")
+    one, two = ((tmp_path / name / "model.weights.h5").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_only_the_last_layers_learn(tmp_path):
+    study, lines = smears(), []
+    chosen = settings(**LITE, mode="fine_tune", unfreeze="block15_expand_conv", head_epochs=1, epochs=1)
+    found = fit(chosen, **study, cache=tmp_path, say=lines.append).model
+    start = fit(settings(**LITE, mode="frozen", epochs=1), **study, cache=tmp_path, say=quiet).model
+    same = {
+        name: np.array_equal(found.get_layer(name).get_weights()[0], start.get_layer(name).get_weights()[0])
+        for name in ("stem_conv", "block14_project_conv", "block15_expand_conv", "head_conv")
+    }
+    assert list(same.values()) == [True, True, False, False]
+    assert any("from block15_expand_conv on" in line for line in lines)
+
+
+def test_seeds_give_their_own_models_and_the_first_is_the_one_that_is_watched():
+    study, rows = smears(), []
+    fits = fit_seeds(settings(seeds=[3, 4]), **study, say=quiet, watch=rows.append)
+    assert list(fits) == [3, 4] and len(rows) == 3
+    alone = fit(settings(seeds=[4]), **study, say=quiet)
+    assert np.array_equal(fits[4].probabilities, alone.probabilities)
+    assert not np.array_equal(fits[3].probabilities, alone.probabilities)
+    assert fits[4].settings.seeds == [4]
+
+
+def test_views_and_oversampling_add_training_rows_only(tmp_path):
+    study, lines = smears(), []
+    study["y"] = np.where(np.arange(60) % 6 == 1, 1, 0)
+    groups = np.arange(60)
+    chosen = settings(**LITE, mode="frozen", resample="oversample", augment=ON | {"views": 2})
+    fit(chosen, **study, groups=groups, cache=tmp_path, say=lines.append)
+    assert "embedded 140 images" in lines[0], "60 of them and two views of each of the 40 training images"
+
+
+@pytest.mark.parametrize("changes", [{}, {"dropout": 0.5, "schedule": "plateau", "early_stopping": 3}, {"schedule": "cosine"}])
+def test_a_killed_training_ends_with_the_same_numbers(tmp_path, changes):
+    study, chosen = smears(), settings(epochs=5, augment=ON | {"mixup": 0.2}, optimiser="adamw", **changes)
+    whole = fit(chosen, **study, say=quiet)
+
+    def kill(row):
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(chosen, **study, state=tmp_path, say=quiet, watch=kill)
+    lines, rows = [], []
+    again = fit(chosen, **study, state=tmp_path, say=lines.append, watch=rows.append)
+    assert lines[0].startswith("goes on after epoch 2")
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+    assert again.history.equals(whole.history)
+    assert np.array_equal(again.probabilities, whole.probabilities)
+    for one, two in zip(again.model.get_weights(), whole.model.get_weights(), strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_not_gone_on_from(tmp_path):
+    study, lines = smears(), []
+    fit(settings(), **study, state=tmp_path, say=quiet)
+    fit(settings(learning_rate=1e-3), **study, state=tmp_path, say=lines.append)
+    assert lines[0].startswith("epoch 1/3")
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:1000])
+    fit(settings(learning_rate=1e-3), **study, state=tmp_path, say=lines.append)
+    assert not any(line.startswith("goes on") for line in lines)
+
+
+def test_divergence_keeps_the_last_good_state(tmp_path, monkeypatch):
+    study, real = smears(), loop._validate
+
+    def validate(steps, *given):
+        found = real(steps, *given)
+        validate.calls += 1
+        return found if validate.calls < 3 else found | {"val_loss": float("nan")}
+
+    validate.calls = 0
+    monkeypatch.setattr(loop, "_validate", validate)
+    with pytest.raises(loop.TrainingDiverged, match=r"epoch 3: val_loss is nan.*last good epoch is kept: `weights: (.*)`"):
+        fit(settings(), **study, state=tmp_path, say=quiet)
+    (kept,) = tmp_path.glob("*.weights.h5")
+    monkeypatch.undo()
+    fit(settings(weights=str(kept)), **study, say=quiet)
+
+
+def test_no_memory_says_which_batch_to_try(monkeypatch):
+    def full(self, inputs, targets, weights):
+        raise tensorflow().errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(loop.Steps, "_train", full)
+    with pytest.raises(loop.OutOfMemory, match=r"8 images of 16x16x3 does not fit.*Try batch_size: 4"):
+        fit(settings(), **smears(), say=quiet)
