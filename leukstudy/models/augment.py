@@ -36,9 +36,7 @@ _TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWIS
 
 def changes_images(augment: Any) -> bool:
     """Whether any operation on single images is on (MixUp is none)."""
-    return any(
-        (augment.flip, augment.rotate, augment.zoom, augment.blur, augment.stain, augment.brightness)
-    )
+    return any((augment.flip, augment.rotate, augment.zoom, augment.blur, augment.stain, augment.brightness))
 
 
 def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
@@ -54,7 +52,9 @@ def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
 def augment_batch(batch: np.ndarray, augment: Any, seed: Sequence[int]) -> np.ndarray:
     """Augment (N, S, S, 3) uint8 images, each by its own draws; a function of `seed`, such as (seed, epoch, step)."""
     draws = np.random.default_rng([*seed, _IMAGES]).random((len(batch), _WIDTH))
-    return _stacked(batch.shape, (changed(image, augment, draw) for image, draw in zip(batch, draws, strict=True)))
+    return _stacked(
+        batch.shape, (changed(image, augment, draw) for image, draw in zip(batch, draws, strict=True))
+    )
 
 
 def changed(image: np.ndarray, augment: Any, draw: np.ndarray) -> np.ndarray:
@@ -114,7 +114,14 @@ class AugmentedImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(
-        self, images: np.ndarray, augment: Any, *, seed: int, views: int, size: int, rows: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        augment: Any,
+        *,
+        seed: int,
+        views: int,
+        size: int,
+        rows: np.ndarray | None = None,
     ) -> None:
         """images: (M, H, W, 3) uint8, may be memory-mapped; rows: the N of them to take (default: all)."""
         check_images(images)
