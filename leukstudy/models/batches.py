@@ -76,7 +76,11 @@ def image_batches(
 
     at_once = min(os.cpu_count() or 1, _AT_ONCE)
     data = tf.data.Dataset.range(len(steps)).map(prepare, num_parallel_calls=at_once, deterministic=True)
-    return data.prefetch(2)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = (
+        at_once  # images wait for no thread of the network's, nor it for theirs
+    )
+    return data.prefetch(2).with_options(options)
 
 
 def array_batches(

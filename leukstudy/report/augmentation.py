@@ -12,9 +12,8 @@ from leukstudy.models.augment import DRAWS, augmented, changed, changes_images
 from leukstudy.models.mixup import mixed_images
 from leukstudy.report.pictures import TITLE_SIZE
 
-_SHARE = (
-    0.7  # of the image itself in the MixUp column; Beta's own draws lie mostly near 0 and 1, and show nothing
-)
+# Of the image itself in the MixUp column: Beta's own draws lie mostly near 0 and 1, and show nothing.
+_SHARE = 0.7
 
 
 def augmentation_sheet(
@@ -23,8 +22,8 @@ def augmentation_sheet(
     """Show a row an image: as it is, after each operation that is on (at its limits), and twice as training draws it.
 
     images: (N, S, S, 3) uint8 RGB at the size that the network sees; a few. augment: an experiment's settings, as
-    `models.augment.changed` reads them. With MixUp the last column shows an image with 30% of the next row's (the last with the first's). Raises
-    ValueError for images of another form, or another number of titles.
+    `models.augment.changed` reads them. The MixUp column mixes each image with the next row's, the last with the first's;
+    a single image has none. Raises ValueError for images of another form, or another number of titles.
     """
     if titles is not None and len(titles) != len(images):
         raise ValueError(
@@ -44,9 +43,7 @@ def augmentation_sheet(
 
 def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
     """Title of a column -> the settings with one operation on, and the draws that take it to a limit."""
-    off = {
-        "flip": False, "rotate": False, "zoom": 0.0, "blur": 0.0, "stain": 0.0, "brightness": 0.0,
-    }  # fmt: skip
+    off = dict.fromkeys(("flip", "rotate", "zoom", "blur", "stain", "brightness"), 0.0)
     stain, light = augment.stain, augment.brightness
     strong, weak = {"azure": 1, "azure_shift": 1}, {"azure": 0, "azure_shift": 0}
     red, pale = {"eosin": 1, "eosin_shift": 1}, {"eosin": 0, "eosin_shift": 0}
@@ -80,6 +77,6 @@ def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str] | None) -> Figu
             place.set(xticks=[], yticks=[])
             place.grid(visible=False)
             place.spines[:].set_visible(False)
-    for ax, title in zip(axes[:, 0], titles or [], strict=False):
+    for ax, title in zip(axes[:, 0], [] if titles is None else titles, strict=False):
         ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
     return fig
