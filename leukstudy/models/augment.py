@@ -21,6 +21,8 @@ DRAWS = (
     "turn", "mirror", "upend", "side", "top", "left", "blur", "azure", "eosin", "azure_shift", "eosin_shift", "light",
 )  # fmt: skip
 """What is drawn for an image, each uniform in [0, 1), whether its operation is on or not."""
+FORMAT = "1"
+"""Part of every key of views: raise it when this module changes what it computes."""
 _WIDTH = 16  # numbers drawn an image: an operation added later takes a free one, and the others keep theirs
 _IMAGES, _VIEWS = 1, 2  # last number of a seed, so that batches and views draw apart
 
@@ -145,9 +147,9 @@ class AugmentedImages:
     def digest(self) -> str:
         """SHA-256 of what the copies are made from: a cache's key, without making them."""
         names = ("flip", "rotate", "zoom", "blur", "stain", "brightness")
-        recipe = [f"{name}={getattr(self._augment, name)!r}" for name in names]
+        recipe = [f"{name}={float(getattr(self._augment, name))!r}" for name in names]
         recipe += [repr((self._seed, self._views, self._size, self._rows.tolist()))]
-        return digest(["1", *recipe, str(self._images.shape), images_digest(self._images)])
+        return digest([FORMAT, *recipe, str(self._images.shape), images_digest(self._images)])
 
     def _copy(self, image: np.ndarray, row: int, view: int) -> np.ndarray:
         draw = np.random.default_rng([self._seed, row, view, _VIEWS]).random(_WIDTH)
