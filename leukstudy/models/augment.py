@@ -21,6 +21,8 @@ DRAWS = (
     "turn", "mirror", "upend", "side", "top", "left", "blur", "azure", "eosin", "azure_shift", "eosin_shift", "light",
 )  # fmt: skip
 """What is drawn for an image, each uniform in [0, 1), whether its operation is on or not."""
+FORMAT = "1"
+"""Part of every key of views: raise it when this module changes what it computes."""
 _WIDTH = 16  # numbers drawn an image: an operation added later takes a free one, and the others keep theirs
 _IMAGES, _VIEWS = 1, 2  # last number of a seed, so that batches and views draw apart
 
@@ -36,9 +38,7 @@ _TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWIS
 
 def changes_images(augment: Any) -> bool:
     """Whether any operation on single images is on (MixUp is none)."""
-    return any(
-        (augment.flip, augment.rotate, augment.zoom, augment.blur, augment.stain, augment.brightness)
-    )
+    return any((augment.flip, augment.rotate, augment.zoom, augment.blur, augment.stain, augment.brightness))
 
 
 def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
@@ -54,7 +54,9 @@ def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
 def augment_batch(batch: np.ndarray, augment: Any, seed: Sequence[int]) -> np.ndarray:
     """Augment (N, S, S, 3) uint8 images, each by its own draws; a function of `seed`, such as (seed, epoch, step)."""
     draws = np.random.default_rng([*seed, _IMAGES]).random((len(batch), _WIDTH))
-    return _stacked(batch.shape, (changed(image, augment, draw) for image, draw in zip(batch, draws, strict=True)))
+    return _stacked(
+        batch.shape, (changed(image, augment, draw) for image, draw in zip(batch, draws, strict=True))
+    )
 
 
 def changed(image: np.ndarray, augment: Any, draw: np.ndarray) -> np.ndarray:
@@ -114,7 +116,14 @@ class AugmentedImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(
-        self, images: np.ndarray, augment: Any, *, seed: int, views: int, size: int, rows: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        augment: Any,
+        *,
+        seed: int,
+        views: int,
+        size: int,
+        rows: np.ndarray | None = None,
     ) -> None:
         """images: (M, H, W, 3) uint8, may be memory-mapped; rows: the N of them to take (default: all)."""
         check_images(images)
@@ -138,9 +147,9 @@ class AugmentedImages:
     def digest(self) -> str:
         """SHA-256 of what the copies are made from: a cache's key, without making them."""
         names = ("flip", "rotate", "zoom", "blur", "stain", "brightness")
-        recipe = [f"{name}={getattr(self._augment, name)!r}" for name in names]
+        recipe = [f"{name}={float(getattr(self._augment, name))!r}" for name in names]
         recipe += [repr((self._seed, self._views, self._size, self._rows.tolist()))]
-        return digest(["1", *recipe, str(self._images.shape), images_digest(self._images)])
+        return digest([FORMAT, *recipe, str(self._images.shape), images_digest(self._images)])
 
     def _copy(self, image: np.ndarray, row: int, view: int) -> np.ndarray:
         draw = np.random.default_rng([self._seed, row, view, _VIEWS]).random(_WIDTH)

@@ -14,6 +14,8 @@ from leukstudy.models.embed import resize
 from leukstudy.models.loop import Batch
 from leukstudy.models.mixup import mixed, mixed_images, mixup_draws
 
+_AT_ONCE = 8  # batches made at a time at most: they are held in memory, and 8 cores feed any one GPU
+
 
 class _Step(NamedTuple):
     """A batch before its inputs: places among the training rows, MixUp's draws (or None), targets (n, K), weights (n,)."""
@@ -72,8 +74,13 @@ def image_batches(
         pixels = tf.cast(tf.ensure_shape(pixels, (None, size, size, 3)), tf.float32)
         return pixels, tf.ensure_shape(targets, (None, len(weight))), tf.ensure_shape(weights, (None,))
 
-    data = tf.data.Dataset.range(len(steps))
-    return data.map(prepare, num_parallel_calls=os.cpu_count() or 1, deterministic=True).prefetch(2)
+    at_once = min(os.cpu_count() or 1, _AT_ONCE)
+    data = tf.data.Dataset.range(len(steps)).map(prepare, num_parallel_calls=at_once, deterministic=True)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = (
+        at_once  # images wait for no thread of the network's, nor it for theirs
+    )
+    return data.prefetch(2).with_options(options)
 
 
 def array_batches(

@@ -1,15 +1,19 @@
 """The figure that shows what augmentation does to training images: each operation alone, and all of them together."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from leukstudy.models.augment import DRAWS, augmented, changed, changes_images
+from leukstudy.models.mixup import mixed_images
 from leukstudy.report.pictures import TITLE_SIZE
 
-_SHARE = 0.7  # of the image itself in the MixUp column; Beta's own draws lie mostly near 0 and 1, and show nothing
+# Of the image itself in the MixUp column: Beta's own draws lie mostly near 0 and 1, and show nothing.
+_SHARE = 0.7
 
 
 def augmentation_sheet(
@@ -18,12 +22,9 @@ def augmentation_sheet(
     """Show a row an image: as it is, after each operation that is on (at its limits), and twice as training draws it.
 
     images: (N, S, S, 3) uint8 RGB at the size that the network sees; a few. augment: an experiment's settings, as
-    `models.augment.changed` reads them. With MixUp the last column shows an image with the one of the row below. Raises
-    ValueError for images of another form, or another number of titles.
+    `models.augment.changed` reads them. The MixUp column mixes each image with the next row's, the last with the first's;
+    a single image has none. Raises ValueError for images of another form, or another number of titles.
     """
-    from leukstudy.models.augment import augmented, changed, changes_images
-    from leukstudy.models.mixup import mixed_images
-
     if titles is not None and len(titles) != len(images):
         raise ValueError(
             f"augmentation: {len(images)} images and {len(titles)} titles; expected one title an image."
@@ -36,31 +37,25 @@ def augmentation_sheet(
             columns[f"all together,\ndraw {number}"] = augmented(images, augment, seed + number)
     if augment.mixup and len(images) > 1:
         partner, share = np.roll(np.arange(len(images)), -1), np.full(len(images), _SHARE, np.float32)
-        columns[f"MixUp, {_SHARE:.0%} and\n{1 - _SHARE:.0%} of the next"] = mixed_images(images, partner, share)
+        columns[f"MixUp: {1 - _SHARE:.0%} of\nthe next image"] = mixed_images(images, partner, share)
     return _drawn(columns, titles)
 
 
 def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
     """Title of a column -> the settings with one operation on, and the draws that take it to a limit."""
-    from types import SimpleNamespace
-
-    from leukstudy.models.augment import DRAWS
-
-    off = {
-        "flip": False, "rotate": False, "zoom": 0.0, "blur": 0.0, "stain": 0.0, "brightness": 0.0,
-    }  # fmt: skip
+    off = dict.fromkeys(("flip", "rotate", "zoom", "blur", "stain", "brightness"), 0.0)
     stain, light = augment.stain, augment.brightness
     strong, weak = {"azure": 1, "azure_shift": 1}, {"azure": 0, "azure_shift": 0}
     red, pale = {"eosin": 1, "eosin_shift": 1}, {"eosin": 0, "eosin_shift": 0}
     wanted = [
-        ("flip", "flipped", {"mirror": 0, "upend": 1}),
+        ("flip", "flip", {"mirror": 0, "upend": 1}),
         ("rotate", "quarter turn", {"turn": 0.25}),
-        ("zoom", f"zoomed: {1 - augment.zoom:.0%}\nof the side", {"side": 1}),
-        ("blur", f"blurred: sigma\n{augment.blur:g} pixels", {"blur": 1}),
-        ("stain", f"azure +{stain:.0%},\neosin -{stain:.0%}", strong | pale),
-        ("stain", f"azure -{stain:.0%},\neosin +{stain:.0%}", weak | red),
-        ("brightness", f"darker:\n-{light:.0%}", {"light": 0}),
-        ("brightness", f"brighter:\n+{light:.0%}", {"light": 1}),
+        ("zoom", f"zoom: {1 - augment.zoom:.0%}\nof the side", {"side": 1}),
+        ("blur", f"blur: sigma\n{augment.blur:g} px", {"blur": 1}),
+        ("stain", f"stain: azure +{stain:.0%}\neosin −{stain:.0%}", strong | pale),
+        ("stain", f"stain: azure −{stain:.0%}\neosin +{stain:.0%}", weak | red),
+        ("brightness", f"brightness\n−{light:.0%}", {"light": 0}),
+        ("brightness", f"brightness\n+{light:.0%}", {"light": 1}),
     ]
     found = {}
     for operation, title, moved in wanted:
@@ -82,6 +77,6 @@ def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str] | None) -> Figu
             place.set(xticks=[], yticks=[])
             place.grid(visible=False)
             place.spines[:].set_visible(False)
-    for ax, title in zip(axes[:, 0], titles or [], strict=False):
+    for ax, title in zip(axes[:, 0], [] if titles is None else titles, strict=False):
         ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
     return fig
