@@ -93,6 +93,14 @@ def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
     return {name: round(float(weight), DIGITS) + 0.0 for name, weight in zip(placed, found.x, strict=True)}
 
 
+def told(members: Mapping[str, pd.DataFrame], how: str, classes: list[str]) -> str:
+    """Say what an ensemble is made of, for tables: `mean of a, b`, or `stacked: 0.81 a, 0.12 b` with the weights."""
+    if how == "mean":
+        return f"mean of {', '.join(members)}"
+    weights = stacking_weights(members, classes)
+    return f"stacked: {', '.join(f'{weight:.2f} {name}' for name, weight in weights.items())}"
+
+
 def _members(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, pd.DataFrame]:
     if len(members) < 2:
         raise ValueError(f"an ensemble of {list(members)}; expected at least two experiments.")

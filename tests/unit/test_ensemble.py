@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from leukstudy.evaluate.metrics import score
-from leukstudy.models.ensemble import PENALTY, average, combine, stacking_weights
+from leukstudy.models.ensemble import PENALTY, average, combine, stacking_weights, told
 from leukstudy.models.predictions import BadPredictions, table
 
 CLASSES = ["healthy", "ALL", "AML"]
@@ -167,6 +167,13 @@ def test_seeds_are_averaged_and_a_single_one_stays_as_it_is():
         chances(found), np.mean([chances(t) for t in seeds.values()], axis=0), atol=2e-6
     )
     assert average({7: seeds[7]}) is seeds[7]
+
+
+def test_tables_name_the_members_and_their_weights():
+    members = {"a": member(1.5, seed=1), "b": member(0.7, seed=2)}
+    assert told(members, "mean", CLASSES) == "mean of a, b"
+    weights = stacking_weights(members, CLASSES)
+    assert told(members, "stacked", CLASSES) == f"stacked: {weights['a']:.2f} a, {weights['b']:.2f} b"
 
 
 @pytest.mark.parametrize(
