@@ -10,7 +10,7 @@ from leukstudy.evaluate.summary import evaluate_experiment
 
 def external_records(  # noqa: PLR0917
     name: str,
-    predictions: pd.DataFrame,
+    predictions: pd.DataFrame | Mapping[int, pd.DataFrame],
     task: Mapping,
     task_name: str,
     model: str,
@@ -23,11 +23,14 @@ def external_records(  # noqa: PLR0917
     source that lacks a class of the task cannot be scored: its record is `{"unscored": why}`. Without external rows the
     mapping is empty.
     """
-    outside = predictions[predictions["split"] == "external"]
+    seeds = {None: predictions} if isinstance(predictions, pd.DataFrame) else dict(predictions)
+    first = next(iter(seeds.values()))
+    outside = first[first["split"] == "external"]
     facts = images.set_index("image_id").loc[outside["image_id"], ["source", "group_level"]]
     records: dict[str, dict] = {}
     for source in sorted(facts["source"].unique()):
-        mine = outside[(facts["source"] == source).to_numpy()]
+        own = outside["image_id"][(facts["source"] == source).to_numpy()]
+        mine = outside[outside["image_id"].isin(own)]
         lacking = [label for label in task_classes(task) if label not in set(mine["y_true"])]
         if lacking:
             why = f"no image of class {', '.join(lacking)} among its {len(mine):,}: recall and AUROC have no answer"
@@ -35,5 +38,6 @@ def external_records(  # noqa: PLR0917
             continue
         level = facts.loc[facts["source"] == source, "group_level"].iloc[0]
         asked = {**settings, "split": "external", "source": source}
-        records[source] = evaluate_experiment(name, mine, task, task_name, model, level, asked)
+        told = {seed: table[table["image_id"].isin(own)] for seed, table in seeds.items()}
+        records[source] = evaluate_experiment(name, told, task, task_name, model, level, asked)
     return records

@@ -6,12 +6,18 @@ cluster bootstrap of Field & Welsh (2007), "Bootstrapping clustered data", J. R.
 percentile intervals (Efron 1981). With few groups such intervals are too narrow; `cautions` says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from leukstudy.evaluate.metrics import METRICS, check_predictions, probabilities, task_classes
+from leukstudy.evaluate.metrics import (
+    METRICS,
+    PredictionError,
+    check_predictions,
+    probabilities,
+    task_classes,
+)
 
 # `python benchmarks/interval_coverage.py`: of 300 simulated studies, 95% intervals of the AUROC held the truth in 62% with
 # 2 groups a class, 78% with 3, 89% with 5, 90% with 10 and 92% with 20.
@@ -20,7 +26,12 @@ BLOCK_VALUES = 4_000_000  # weights held at a time: keeps memory flat for large 
 
 
 def bootstrap(
-    predictions: pd.DataFrame, task: Mapping, *, resamples: int = 1000, confidence: float = 0.95, seed: int
+    predictions: pd.DataFrame | Sequence[pd.DataFrame],
+    task: Mapping,
+    *,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int,
 ) -> dict[str, tuple[float, float]]:
     """Give metric -> (low, high), the percentile interval of each metric of `metrics.score`.
 
@@ -28,20 +39,28 @@ def bootstrap(
     resample lacks a class. The order of the rows does not matter; the same seed on the same images gives the
     same resamples for every model. A class of a single group cannot be resampled, and an interval without its
     share would be too sure: (nan, nan).
+    Of several tables (one a training seed, the same images in the same order) it is the interval of the mean over the
+    tables, all of which score the same drawn groups: it covers the luck of the groups, not that of the training.
     Raises `PredictionError` for tables that cannot be scored, ValueError for impossible settings.
     """
     if resamples < 2 or not 0 < confidence < 1:
         raise ValueError(f"resamples {resamples}, confidence {confidence}: expected at least 2, and 0 to 1.")
-    check_predictions(predictions, task)
-    counts, group_of_row = draw_groups(predictions, resamples=resamples, seed=seed)
-    if min(map(len, _strata(predictions, group_of_row).values())) == 1:
-        names = weighted_scores(predictions, task, np.ones((1, len(predictions))))
+    tables = [predictions] if isinstance(predictions, pd.DataFrame) else list(predictions)
+    for table in tables:
+        check_predictions(table, task)
+        if not np.array_equal(table["image_id"], tables[0]["image_id"]):
+            raise PredictionError("the seeds of an experiment hold other images, or in another order.")
+    first = tables[0]
+    counts, group_of_row = draw_groups(first, resamples=resamples, seed=seed)
+    if min(map(len, _strata(first, group_of_row).values())) == 1:
+        names = weighted_scores(first, task, np.ones((1, len(first))))
         return {name: (float("nan"), float("nan")) for name in names}
-    block = max(1, BLOCK_VALUES // len(predictions))
-    parts = [
-        weighted_scores(predictions, task, counts[start : start + block, group_of_row].astype(np.float64))
-        for start in range(0, resamples, block)
-    ]
+    block = max(1, BLOCK_VALUES // len(first))
+    parts = []
+    for start in range(0, resamples, block):
+        weights = counts[start : start + block, group_of_row].astype(np.float64)
+        scored = [weighted_scores(table, task, weights) for table in tables]
+        parts.append({name: np.mean([scores[name] for scores in scored], axis=0) for name in scored[0]})
     tail = (1 - confidence) / 2
     intervals = {}
     for name in parts[0]:

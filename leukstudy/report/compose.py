@@ -31,15 +31,16 @@ TITLES = {
 
 
 def read_records(folder: Path, study: Study) -> list[dict]:
-    """Read the records that `evaluate` wrote, in the order of `params.yaml`."""
-    return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in study.train]
+    """Read the records that `evaluate` wrote, in the order of `params.yaml`, ensembles last."""
+    names = [*study.train, *study.ensembles]
+    return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names]
 
 
 def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
     """Fill `reports/metrics`: a JSON an experiment, the summary, ROC points, learning curves."""
     _empty(out)
     shutil.copyfile(evaluate / "summary.json", out / "summary.json")
-    for name in study.train:
+    for name in [*study.train, *study.ensembles]:
         shutil.copyfile(evaluate / f"{name}.json", out / f"{name}.json")
         _copy_into(evaluate / "roc" / f"{name}.csv", out / "roc")
         history = models / name / "history.csv"
@@ -130,7 +131,10 @@ def context(
         "notebooks": notebooks,
         "hashes": {
             "Data": data_hash(manifest),
-            **{f"Parameters of {name}": fingerprint(experiment) for name, experiment in study.train.items()},
+            **{
+                f"Parameters of {name}": fingerprint(given)
+                for name, given in {**study.train, **study.ensembles}.items()
+            },
         },
     }
 
@@ -138,28 +142,37 @@ def context(
 def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) -> dict:
     mine = [record for record in records if record["task"] == name]
     models = [record["experiment"] for record in mine if record["kind"] == "model"]
+    ensembles = [record["experiment"] for record in mine if record["kind"] == "ensemble"]
     networks = [model for model in models if isinstance(study.train[model], NetworkSettings)]
+    first = {  # what is shown of one model is that of the first seed
+        record["experiment"]: f" (seed {record['seeds'][0]})" if len(record["seeds"]) > 1 else ""
+        for record in mine
+    }
+    some = " Of several seeds, the first is shown." if any(first.values()) else ""
     figures = [
         (f"evaluate-forest-{name}.png", "AUROC on the test split with its interval, one line an experiment."),
-        (f"evaluate-roc-{name}.png", "ROC of all experiments on the test split."),
+        (f"evaluate-roc-{name}.png", f"ROC of all experiments on the test split.{some}"),
     ]
     if networks:
         figures.append(
-            (f"evaluate-history-{name}.png", "Learning curves: loss and accuracy after each epoch.")
+            (f"evaluate-history-{name}.png", f"Learning curves: loss and accuracy after each epoch.{some}")
         )
     figures += [
-        (f"evaluate-confusion-{model}.png", f"Confusion matrix of {model} on the test split.")
-        for model in models
+        (f"evaluate-confusion-{model}.png", f"Confusion matrix of {model}{first[model]} on the test split.")
+        for model in [*models, *ensembles]
     ]
     figures += [
         (
             f"interpret-gradcam-{model}.jpg",
-            f"Grad-CAM of {model}: where in the image the evidence for its decision lies.",
+            f"Grad-CAM of {model}{first[model]}: where in the image the evidence for its decision lies.",
         )
         for model in networks
     ]
     figures += [
-        (f"errors-errors-{model}.jpg", f"The errors {model} was surest of, on the test split.")
+        (
+            f"errors-errors-{model}.jpg",
+            f"The errors {model}{first[model]} was surest of, on the test split.",
+        )
         for model in models
     ]
     return {

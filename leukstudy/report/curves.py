@@ -97,12 +97,14 @@ def plot_rocs(
     scores: Mapping[str, Mapping[str, float | None]] | None = None,
     *,
     baselines: Collection[str] = (),
+    ensembles: Collection[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the ROC curves of all experiments of one task together.
 
     `curves`: experiment -> table with fpr and tpr; `scores`: experiment -> {"value", "low", "high"} of the
-    AUROC, for the legend; `baselines` are drawn thin and grey.
+    AUROC, for the legend, which says where they are means over seeds (a score with a "range") and the curve is the first
+    seed's; `baselines` are drawn thin and grey, `ensembles` are named as such.
     """
     ax = new_axes(ax, 5.6, 5.4 + 0.22 * len(curves))
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=(0, (2, 2)), label="chance: 0.5")
@@ -116,11 +118,14 @@ def plot_rocs(
         else:
             style["color"] = colour(models)
             models += 1
+            text += " (ensemble)" if name in ensembles else ""
         ax.plot(curve["fpr"], curve["tpr"], label=text, **style)
     ax.set(xlabel="false positive rate (1 - specificity)", ylabel="true positive rate (sensitivity)")
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     ax.set_aspect("equal")
-    ax.legend(title="AUROC [interval]", loc="upper center", bbox_to_anchor=(0.5, -0.13), alignment="left")
+    seeds = any("range" in scores[name] for name in curves if name in scores) if scores else False
+    title = "AUROC, mean of the seeds [interval]; curves: first seed" if seeds else "AUROC [interval]"
+    ax.legend(title=title, loc="upper center", bbox_to_anchor=(0.5, -0.13), alignment="left")
     return ax
 
 
@@ -160,11 +165,13 @@ def plot_forest(
     metric: str = "auroc",
     *,
     baselines: Collection[str] = (),
+    ensembles: Collection[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one metric of every experiment: a point with its interval; shortcut baselines are hollow and grey.
+    """Draw one metric of every experiment: a point with its interval, ticks below it for each of several seeds.
 
-    `summary` is that of `evaluate.summary.summary`: experiment -> {metric, metric_low, metric_high}.
+    `summary` is that of `evaluate.summary.summary`: experiment -> {metric, metric_low, metric_high, by_seed}. Shortcut
+    `baselines` are hollow and grey, `ensembles` have a mark of their own.
     """
     lacking = [name for name, values in summary.items() if metric not in values]
     if lacking or not summary:
@@ -177,7 +184,10 @@ def plot_forest(
         if _known(low) and _known(high):
             ax.plot([low, high], [place, place], color=tint, linestyle="--" if shortcut else "-")
         face = "white" if shortcut else tint
-        ax.plot(values[metric], place, MARKERS[int(shortcut)], color=tint, markerfacecolor=face, markersize=7)
+        marker = MARKERS[1] if shortcut else MARKERS[2] if name in ensembles else MARKERS[0]
+        ax.plot(values[metric], place, marker, color=tint, markerfacecolor=face, markersize=7)
+        seeds = [scores[metric] for scores in values.get("by_seed", {}).values()]
+        ax.plot(seeds, [place + 0.27] * len(seeds), "|", color=tint, markersize=6)
         text = interval_text({"value": values[metric], "low": low, "high": high})
         ax.text(1.02, place, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     if metric in CHANCE:
@@ -187,6 +197,10 @@ def plot_forest(
     ax.set_xlim(right=1.0 + 0.02 * (1.0 - ax.get_xlim()[0]))
     ax.grid(axis="y", visible=False)
     keys = [Line2D([], [], color=colour(0), marker=MARKERS[0], label="model")]
+    if any(name in ensembles for name in summary):
+        keys.append(Line2D([], [], color=colour(0), marker=MARKERS[2], label="ensemble"))
+    if any("by_seed" in values for values in summary.values()):
+        keys.append(Line2D([], [], color=colour(0), marker="|", linestyle="", label="one seed"))
     if any(name in baselines for name in summary):
         grey = {"color": "0.45", "markerfacecolor": "white", "linestyle": "--"}
         keys.append(Line2D([], [], marker=MARKERS[1], label="shortcut baseline", **grey))

@@ -11,9 +11,10 @@ from leukstudy.report.curves import METRIC_NAMES, interval_text
 
 # Balanced accuracy is in the JSON: with several classes it equals the recall beside it.
 METRICS = ("auroc", "accuracy", "precision", "recall", "specificity", "f1")
-KINDS = {"model": "model", "baseline": "shortcut baseline"}
+KINDS = {"model": "model", "ensemble": "ensemble", "baseline": "shortcut baseline"}
 PUBLISHED = "published, not comparable"
 ABSENT = "–"
+SEEDS = "Seeds"
 SYNTHETIC = "SYNTHETIC DATA"
 
 
@@ -24,37 +25,51 @@ def column_name(metric: str) -> str:
 
 
 def results_table(summaries: Sequence[Mapping], published: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Lay out the results of one task: our models, our shortcut baselines, then what others published.
+    """Lay out the results of one task: our models, ensembles of them, our shortcut baselines, then what others published.
 
     `summaries` are the records of `evaluate.summary.evaluate_experiment`, kept in their order within a kind;
-    `published` is a table of `evaluate.published.published`. Every cell is text, `0.953 [0.912, 0.981]`
-    where there is an interval, a dash where there is no value. Columns: Experiment, Model, Kind, one a
-    metric, Split level, Groups, Images. Metrics that nobody has are left out. Raises ValueError without a
-    record.
+    `published` is a table of `evaluate.published.published`. Every cell is text, `0.953 [0.912, 0.981] (0.941–0.962)`
+    where there are an interval and several seeds, a dash where there is no value. Columns: Experiment, Model, Kind, one a
+    metric, Seeds (their number), Split level, Groups, Images. Metrics that nobody has are left out, and so is Seeds where
+    every experiment has one. Raises ValueError without a record.
     """
     if not summaries:
         raise ValueError("no experiment to put into the table of results; evaluate at least one.")
-    # A stable sort: the baselines go below the models that they call into question.
+    # A stable sort: the ensembles go below what they combine, the baselines below what they call into question.
     ordered = sorted(summaries, key=lambda record: list(KINDS).index(record["kind"]))
     rows = [_our_row(record) for record in ordered]
     rows += [_published_row(row) for row in ([] if published is None else published.to_dict("records"))]
     table = pd.DataFrame(rows)
     nobody = [name for name in map(column_name, METRICS) if (table[name] == ABSENT).all()]
-    return table.drop(columns=nobody)
+    return table.drop(columns=nobody if _several_seeds(summaries) else [*nobody, SEEDS])
+
+
+def _several_seeds(summaries: Sequence[Mapping]) -> bool:
+    return any(len(record.get("seeds", [])) > 1 for record in summaries)
 
 
 def _our_row(record: Mapping) -> dict[str, str]:
     metrics = record["metrics"]
     cells = {
-        column_name(name): interval_text(metrics[name]) if name in metrics else ABSENT for name in METRICS
+        column_name(name): estimate_text(metrics[name]) if name in metrics else ABSENT for name in METRICS
     }
     row = {"Experiment": record["experiment"], "Model": record["model"], "Kind": KINDS[record["kind"]]}
+    cells[SEEDS] = str(len(record.get("seeds", [])) or ABSENT)
     return row | cells | _extent(record["group_level"], str(record["groups"]), str(record["images"]))
+
+
+def estimate_text(estimate: Mapping) -> str:
+    """Write an estimate with its interval and, of several seeds, the lowest and highest: `0.953 [0.912, 0.981] (0.941–0.962)`."""
+    if "range" not in estimate:
+        return interval_text(estimate)
+    low, high = estimate["range"]
+    return f"{interval_text(estimate)} ({low:.3f}–{high:.3f})"
 
 
 def _published_row(row: Mapping) -> dict[str, str]:
     cells = dict.fromkeys(map(column_name, METRICS), ABSENT)
     cells |= {column_name(name): f"{row[name]:.3f}" for name in METRICS if pd.notna(row[name])}
+    cells[SEEDS] = ABSENT
     said = "; ".join(filter(None, (row["data"], row["note"])))
     first = {"Experiment": f"{row['source']} ({said})", "Model": row["model"], "Kind": PUBLISHED}
     return first | cells | _extent(row["split_level"], ABSENT, ABSENT)
@@ -100,9 +115,22 @@ def split_statement(record: Mapping) -> str:
 
 
 def notes(summaries: Sequence[Mapping], published: pd.DataFrame | None = None) -> list[str]:
-    """Give the sentences that belong below the table: split level, cautions, baselines, published numbers."""
+    """Give the sentences below the table: split level, cautions, seeds, ensembles, baselines, published numbers."""
     said = [split_statement(record) for record in summaries]
     said += [caution for record in summaries for caution in record["cautions"]]
+    if _several_seeds(summaries):
+        level = summaries[0]["group_level"]
+        said.append(
+            "Experiments with several seeds were trained once with each: the value is the mean over the seeds, and the lowest "
+            f"and highest seed stand in parentheses. Brackets and parentheses are two kinds of luck: that of the {level}s "
+            f"drawn (the same resampled {level}s for all seeds), and that of the training."
+        )
+    if any(record["kind"] == "ensemble" for record in summaries):
+        said.append(
+            "Ensembles combine the probabilities of the experiments they name, each the mean over its seeds. The weights of a "
+            "stacked one were fitted on the validation split alone. What went wrong and where networks looked is shown of "
+            "their members."
+        )
     if any(record["kind"] == "baseline" for record in summaries):
         said.append(
             "Shortcut baselines see only what should not tell the classes apart (colour, corners): a "
@@ -149,9 +177,13 @@ def to_html(table: pd.DataFrame, *, caption: str = "", wide: bool = True) -> str
 
 
 def _cell(value: object) -> str:
-    # The interval goes on a line of its own, and names may break at their joints: seven estimates fit a page that way.
+    # Interval and range go on lines of their own, and names may break at their joints: seven estimates fit a page that way.
     text = re.sub(r"(?<=[a-z0-9])([_-])(?=[a-z])", r"\1<wbr>", html.escape(str(value)))
-    return re.sub(r"^(\d\.\d+) (\[\d\.\d+, \d\.\d+\])$", r'\1 <span class="interval">\2</span>', text)
+    estimate = re.fullmatch(r"(\d\.\d+)( \[\d\.\d+, \d\.\d+\])?( \(\d\.\d+–\d\.\d+\))?", text)
+    if not estimate:
+        return text
+    value, *further = (part.strip() for part in estimate.groups() if part)
+    return " ".join([value, *(f'<span class="interval">{part}</span>' for part in further)])
 
 
 def to_markdown(table: pd.DataFrame) -> str:

@@ -180,7 +180,8 @@ def test_json_rounds_to_six_digits_and_has_no_nan(tmp_path):
 
 
 def test_summary_is_flat():
-    flat = summary([evaluate(fabricate(DETECTION), DETECTION)])["detection-cnn"]
+    flat = summary([evaluate({7: fabricate(DETECTION)}, DETECTION)])["detection-cnn"]
+    assert flat.pop("seeds") == "7"
     assert set(flat) == {"images", "groups"} | {f"{m}{end}" for m in METRICS for end in ("", "_low", "_high")}
     assert all(isinstance(value, (int, float)) for value in flat.values())
 

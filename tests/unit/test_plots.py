@@ -236,6 +236,33 @@ def test_forest_draws_each_interval_and_leaves_out_the_unknown():
         curves.plot_forest({**SUMMARY, "detection-one": {"f1": 0.3}}, "auroc")
 
 
+def test_forest_marks_each_seed_and_ensembles():
+    by_seed = {"7": {"auroc": 0.95}, "8": {"auroc": 0.97}, "9": {"auroc": 0.99}}
+    several = SUMMARY | {
+        "detection-efficientnet_lite0": SUMMARY["detection-efficientnet_lite0"] | {"by_seed": by_seed}
+    }
+    drawn = curves.plot_forest(several, baselines={"detection-colour"}, ensembles={"detection-one"})
+    ticks = [line for line in drawn.lines if line.get_marker() == "|" and len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in ticks] == [[0.95, 0.97, 0.99]]
+    points = {
+        line.get_marker(): line.get_xdata()[0] for line in drawn.lines if line.get_marker() in style.MARKERS
+    }
+    assert points == {"o": 0.97, "s": 0.61, "^": 0.7}
+    assert {"one seed", "ensemble", "model", "shortcut baseline"} <= set(texts(drawn))
+    assert_nothing_cut(drawn)
+    assert not {"one seed", "ensemble"} & set(texts(curves.plot_forest(SUMMARY)))
+
+
+def test_rocs_say_where_a_score_is_the_mean_of_seeds():
+    scores = {"a": SCORE | {"range": [0.94, 0.96]}, "both": SCORE}
+    drawn = curves.plot_rocs({"a": curve(0.2), "both": curve(0.3)}, scores, ensembles={"both"})
+    said = texts(drawn)
+    assert "AUROC, mean of the seeds [interval]; curves: first seed" in said
+    assert "both: 0.953 [0.910, 0.980] (ensemble)" in said
+    assert_nothing_cut(drawn)
+    assert "AUROC [interval]" in texts(curves.plot_rocs({"both": curve(0.3)}, scores))
+
+
 def test_histories_mark_the_lowest_validation_loss_and_leave_out_the_untrained():
     table = history()
     best = table["epoch"][table["val_loss"].idxmin()]

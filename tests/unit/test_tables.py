@@ -88,6 +88,50 @@ def test_a_value_without_an_interval_stands_alone_and_a_note_says_why():
     assert "bootstrap" not in split_statement(lone)
 
 
+def seeded(given: dict) -> dict:
+    metrics = {
+        name: e | {"by_seed": [e["value"]] * 3, "range": [e["value"] - 0.01, e["value"] + 0.02]}
+        for name, e in given["metrics"].items()
+    }
+    return given | {"metrics": metrics, "seeds": [7, 8, 9]}
+
+
+def test_several_seeds_show_their_range_their_number_and_what_it_means():
+    one = record("detection-forest", seeds=[7])
+    table = results_table([seeded(record()), one], published("detection"))
+    assert table["AUROC"].tolist()[:2] == ["0.953 [0.903, 0.993] (0.943–0.973)", "0.953 [0.903, 0.993]"]
+    assert table["Seeds"].tolist()[:3] == ["3", "1", "–"]
+    said = " ".join(notes([seeded(record()), one]))
+    assert "mean over the seeds" in said
+    assert "the same resampled patients for all seeds" in said
+    html = to_html(table)
+    assert (
+        '0.953 <span class="interval">[0.903, 0.993]</span> <span class="interval">(0.943–0.973)</span>'
+        in html
+    )
+    lone = to_html(results_table([seeded(unknown_bounds(record()))]))
+    assert '0.953 <span class="interval">(0.943–0.973)</span>' in lone
+    assert "0.953 \\[0.903, 0.993\\] (0.943–0.973)" in results_markdown([seeded(record())], synthetic=False)
+
+
+def test_one_seed_looks_as_it_did():
+    table = results_table([record(seeds=[7]), record("b", seeds=[7])])
+    assert "Seeds" not in table
+    assert not any("seed" in note for note in notes([record(seeds=[7])]))
+
+
+def test_ensembles_stand_between_models_and_baselines_with_their_members_named():
+    combined = record("detection-both", "ensemble", model="mean of detection-cnn, detection-forest", seeds=[])
+    given = [record("detection-colour", "baseline", seeds=[7]), combined, record(seeds=[7])]
+    table = results_table(given)
+    assert table["Kind"].tolist() == ["model", "ensemble", "shortcut baseline"]
+    assert table["Model"].tolist()[1] == "mean of detection-cnn, detection-forest"
+    assert any("fitted on the validation split alone" in note for note in notes(given))
+    assert not any("Ensembles" in note for note in notes([record()]))
+    assert results_table([seeded(record()), combined])["Seeds"].tolist() == ["3", "–"]
+    assert 'class="kind-ensemble"' in to_html(table)
+
+
 def test_no_experiment_is_refused():
     with pytest.raises(ValueError, match="no experiment"):
         results_table([], published("detection"))

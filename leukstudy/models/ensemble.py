@@ -1,0 +1,135 @@
+"""Ensembles: one table of predictions from those of several experiments, as their mean or stacked.
+
+`mean` is the mean of the members' probabilities. `stacked` weighs the members by how well they do on the validation
+split (stacked generalisation, Wolpert 1992): the log-probability of a class is the weighted sum of the members', brought
+to a sum of 1. That is a logistic regression (of several classes: McFadden's conditional logit, 1974) with one coefficient
+a member, and few validation groups are the reason for all that it leaves out:
+
+- One weight a member, not one a member and class: M numbers are estimated, however many classes there are. No intercept
+  either, so that the balance between the classes stays as the members were trained to have it.
+- Weights are at least 0 (Breiman 1996, "Stacked regressions"): no member is believed to be right in being wrong.
+- Each group counts once, its images sharing its weight: images of one patient are no independent witnesses.
+- A ridge penalty pulls the weights to 1/M each, the members' geometric mean, not to 0. It is worth `PENALTY` times half a
+  squared distance against a loss that is a sum over groups: a handful of groups moves the weights little, and dozens decide.
+
+Networks stop early by the same validation split, so stacking sees them a little better than they are; the pull towards equal
+weights bounds what that does, and `mean` has no such trouble. Test and external rows have no part in any of it.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from leukstudy.models.predictions import BadPredictions, aligned, table
+
+WAYS = ("mean", "stacked")
+PENALTY = 1.0
+FLOOR = 1e-6  # the resolution of the tables: a probability of 0 has no logarithm
+DIGITS = 6  # of the weights, so that another machine's last bits do not show
+
+
+def average(seeds: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """Give the table of an experiment's mean probability over its seeds; a single seed's table comes back as it is."""
+    if len(seeds) == 1:
+        return next(iter(seeds.values()))
+    named = {f"seed {seed}": given for seed, given in seeds.items()}
+    return _mean(aligned(named), _classes(next(iter(seeds.values()))))
+
+
+def combine(members: Mapping[str, pd.DataFrame], how: str, classes: list[str]) -> pd.DataFrame:
+    """Combine the predictions of at least two experiments of one task into a table of the same columns.
+
+    `members`: experiment -> its table of predictions (`average` of its seeds), with the probabilities p_<class> of the
+    task's `classes`. `how`: mean | stacked, as the module says; stacked is fitted on the rows of split `val` alone and
+    applied to all. Rows come in the order of the first member. Raises ValueError for another `how` or a lone member,
+    BadPredictions for members of other images, labels or classes, or without the validation rows that stacking needs.
+    """
+    if how not in WAYS:
+        raise ValueError(f"combine: found '{how}', expected one of {', '.join(WAYS)}.")
+    placed = _members(members, classes)
+    if how == "mean":
+        return _mean(placed, classes)
+    weight = np.array(list(stacking_weights(placed, classes).values()))
+    scores = np.tensordot(weight, _log_probabilities(placed, classes), 1)
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return _table(placed, chances, classes)
+
+
+def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, float]:
+    """Fit the weight of each member on the validation rows, as the module says: member -> weight, 0 or more.
+
+    They need not sum to 1: below it, the members together are surer than they should be. Raises as `combine` does.
+    """
+    from scipy.optimize import minimize  # here: scipy takes a second, and `mean` does without
+    from scipy.special import log_softmax
+
+    placed = _members(members, classes)
+    first = next(iter(placed.values()))
+    val = (first["split"] == "val").to_numpy()
+    if first.loc[val, "y_true"].nunique() < 2:
+        raise BadPredictions(
+            f"stacking is fitted on the validation split, which holds {int(val.sum())} image(s) of "
+            f"{first.loc[val, 'y_true'].nunique()} class(es); expected two classes or more. Use combine: mean."
+        )
+    logs = _log_probabilities(placed, classes)[:, val]
+    y = pd.Index(classes).get_indexer(first.loc[val, "y_true"])
+    group = first.loc[val, "group_id"]
+    share = 1 / group.map(group.value_counts()).to_numpy(np.float64)
+    even, rows = 1 / len(placed), np.arange(len(y))
+    right = logs[:, rows, y]
+
+    def loss(weight: np.ndarray) -> tuple[float, np.ndarray]:
+        log_chances = log_softmax(np.tensordot(weight, logs, 1), axis=1)
+        expected = (np.exp(log_chances) * logs).sum(axis=2)
+        pull = weight - even
+        value = -(share * log_chances[rows, y]).sum() + PENALTY / 2 * (pull**2).sum()
+        return value, ((expected - right) * share).sum(axis=1) + PENALTY * pull
+
+    start = np.full(len(placed), even)
+    options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
+    bounds = [(0, None)] * len(placed)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return {name: round(float(weight), DIGITS) + 0.0 for name, weight in zip(placed, found.x, strict=True)}
+
+
+def told(members: Mapping[str, pd.DataFrame], how: str, classes: list[str]) -> str:
+    """Say what an ensemble is made of, for tables: `mean of a, b`, or `stacked: 0.81 a, 0.12 b` with the weights."""
+    if how == "mean":
+        return f"mean of {', '.join(members)}"
+    weights = stacking_weights(members, classes)
+    return f"stacked: {', '.join(f'{weight:.2f} {name}' for name, weight in weights.items())}"
+
+
+def _members(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, pd.DataFrame]:
+    if len(members) < 2:
+        raise ValueError(f"an ensemble of {list(members)}; expected at least two experiments.")
+    for name, given in members.items():
+        found = [*_classes(given), *sorted(set(given["y_true"]) - set(classes))]
+        if found != list(classes):
+            raise BadPredictions(
+                f"member {name} knows the classes {found}, the ensemble's task has {list(classes)}; name experiments of one "
+                "task."
+            )
+    return aligned(members)
+
+
+def _mean(placed: Mapping[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+    columns = [f"p_{name}" for name in classes]
+    chances = np.mean([given[columns].to_numpy(np.float64) for given in placed.values()], axis=0)
+    return _table(placed, chances, classes)
+
+
+def _table(placed: Mapping[str, pd.DataFrame], chances: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    rows = next(iter(placed.values()))
+    return table(rows, pd.Index(classes).get_indexer(rows["y_true"]), chances, classes)
+
+
+def _log_probabilities(placed: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:
+    """(M, N, K) float64, in the order of the members, the first member's rows and `classes`."""
+    columns = [f"p_{name}" for name in classes]
+    return np.log([np.maximum(given[columns].to_numpy(np.float64), FLOOR) for given in placed.values()])
+
+
+def _classes(predictions: pd.DataFrame) -> list[str]:
+    return [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
