@@ -43,7 +43,9 @@ class Embedding(Block):
     @model_validator(mode="after")
     def _pretrained(self) -> "Embedding":
         if self.weights == "none":
-            raise ValueError("an embedding by weights: none is made of random numbers; use imagenet or a path")
+            raise ValueError(
+                "an embedding by weights: none is made of random numbers; use imagenet or a path"
+            )
         return self
 
 
@@ -158,9 +160,7 @@ class NetworkSettings(Experiment):
                 "or mode: scratch"
             )
         if self.optimiser == "adam" and self.weight_decay:
-            raise ValueError(
-                "weight_decay goes with optimiser: adamw or sgd; with adam set it to 0.0"
-            )
+            raise ValueError("weight_decay goes with optimiser: adamw or sgd; with adam set it to 0.0")
         return self
 
     @property

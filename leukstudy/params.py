@@ -142,9 +142,13 @@ def check_ensembles(study: Study, where: str) -> None:
             if member not in study.train:
                 raise BadParams(f"{here}.members: {unknown(member, study.train, 'experiment')}")
             if study.train[member].task != ensemble.task:
-                raise BadParams(f"{here}.members: {member} answers the task {study.train[member].task}, not {ensemble.task}")
+                raise BadParams(
+                    f"{here}.members: {member} answers the task {study.train[member].task}, not {ensemble.task}"
+                )
             if study.train[member].baseline:
-                raise BadParams(f"{here}.members: {member} is a shortcut baseline, which a model must not lean on")
+                raise BadParams(
+                    f"{here}.members: {member} is a shortcut baseline, which a model must not lean on"
+                )
 
 
 def parse(raw: dict, where: str) -> Study:

@@ -116,6 +116,7 @@ def sweep(study: params.Study) -> None:
     """
     for folder, place in (
         (paths.MODELS, "{}"),
+        (paths.LIVE, "{}"),
         (paths.PREDICTIONS, "{}.csv"),
         (paths.EXECUTED, "04_train-{}.ipynb"),
     ):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def live_curves(folder: Path) -> Iterator[Callable[[dict[str, float]], None]]:
         live = opened[0]
         live.step = int(row["epoch"])
         for name, value in row.items():
-            if name != "epoch" and value == value:  # NaN: there are no validation rows
+            if name != "epoch" and not isnan(value):  # there are no validation rows
                 live.log_metric(name, value)
         live.make_summary()
 

@@ -96,7 +96,12 @@ def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Tr
 
 def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
     alone = settings.model_copy(
-        update={"epochs": settings.head_epochs, "optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3}
+        update={
+            "epochs": settings.head_epochs,
+            "optimiser": "adam",
+            "weight_decay": 0.0,
+            "learning_rate": 1e-3,
+        }
         | {"schedule": "constant", "early_stopping": 0}
     )
     head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
@@ -106,7 +111,9 @@ def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) ->
     network.copy_head(head, model)
     learning = network.unfreeze(model, settings.unfreeze)
     where.say(f"the head is trained; now {learning:,} weights learn, from {settings.unfreeze} on")
-    return _on_images(settings, images, rows, where, backbone=backbone, model=model, cost={"embed_s": embed_s})
+    return _on_images(
+        settings, images, rows, where, backbone=backbone, model=model, cost={"embed_s": embed_s}
+    )
 
 
 def _on_images(
@@ -167,7 +174,9 @@ def _head_on_embeddings(
         labels.append(np.tile(rows.y[own], settings.augment.views))
     embed_s = time.perf_counter() - start
     inputs, labels = np.concatenate(inputs), np.concatenate(labels)
-    where.say(f"embedded {len(embeddings) + len(inputs) - len(rows.train)} images: {inputs.shape[1]} numbers each")
+    where.say(
+        f"embedded {len(embeddings) + len(inputs) - len(rows.train)} images: {inputs.shape[1]} numbers each"
+    )
     seed_everything(settings.seed)
     head = network.head(inputs.shape[1], **_head(settings, rows), normalise=True)
     network.set_normalisation(head, inputs)
@@ -197,7 +206,7 @@ def _embeddings(settings: Any, images: Any, cache: Path | None) -> np.ndarray:
 def _backbone(settings: Any) -> Any:
     return network.embedder(
         settings.model, weights=settings.weights, scaling=settings.scaling, image_size=settings.image_size,
-        filters=settings.filters, squeeze_excite=bool(settings.squeeze_excite),
+        filters=settings.filters, squeeze_excite=settings.squeeze_excite,
     )  # fmt: skip
 
 

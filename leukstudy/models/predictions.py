@@ -39,6 +39,13 @@ def write(predictions: pd.DataFrame, path: Path) -> None:
     os.replace(part, path)
 
 
+def path(experiment: str, seed: int, seeds: Sequence[int], build: Path) -> Path:
+    """Where a seed's table lies: the first of `seeds` is the contract's, the others' are kept beside the model."""
+    if seed == seeds[0]:
+        return build / "predictions" / f"{experiment}.csv"
+    return build / "models" / experiment / "seeds" / f"{seed}.csv"
+
+
 def read(path: Path) -> pd.DataFrame:
     """Read a table of predictions with names as text: a class or group called `NA` or `007` keeps its name.
 
@@ -82,9 +89,7 @@ def read_seeds(experiment: str, seeds: Sequence[int], build: Path) -> dict[int, 
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds of {experiment}: found {list(seeds)}, expected at least one, each once.")
-    first, *further = seeds
-    files = {first: build / "predictions" / f"{experiment}.csv"}
-    files |= {seed: build / "models" / experiment / "seeds" / f"{seed}.csv" for seed in further}
+    files = {seed: path(experiment, seed, seeds, build) for seed in seeds}
     named = {f"seed {seed} of {experiment}": read(file) for seed, file in files.items()}
     return dict(zip(seeds, aligned(named).values(), strict=True))
 

@@ -169,8 +169,8 @@ def _rebuild(settings: SimpleNamespace, classes: list[str], path: Path) -> Any:
     from leukstudy.models.backend import tensorflow
 
     tensorflow()
-    # Networks of older studies have no squeeze_excite.
-    shape = {"filters": settings.filters, "squeeze_excite": getattr(settings, "squeeze_excite", False)}
+    # cnn alone has a shape of its own; the settings of other networks leave it out
+    shape = {name: getattr(settings, name, None) for name in ("filters", "squeeze_excite")}
     backbone = network.embedder(
         settings.model, weights="none", scaling=settings.scaling, image_size=settings.image_size, **shape
     )

@@ -107,12 +107,16 @@ def fit(
         check_images(images)
     rows = Rows(y, np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), groups, classes)
     if settings.resample == "oversample":
-        chosen = oversample(y[rows.train], None if groups is None else np.asarray(groups)[rows.train], settings.seed)
+        chosen = oversample(
+            y[rows.train], None if groups is None else np.asarray(groups)[rows.train], settings.seed
+        )
         rows.train = rows.train[chosen]
     if spec.kind == "classical":
         result = _fit_classical(settings, images, features, rows, cache)
     else:
-        result = Fit(settings, classes, *modes.run(settings, images, rows, Setting(cache, state, say, watch)), [])
+        result = Fit(
+            settings, classes, *modes.run(settings, images, rows, Setting(cache, state, say, watch)), []
+        )
     result.cost |= {"fit_s": time.perf_counter() - start, "peak_memory_mb": _peak_memory_mb()}
     return result
 

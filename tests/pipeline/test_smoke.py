@@ -121,7 +121,8 @@ def _changed(clone: Clone) -> list[str]:
 def test_dvc_shows_metrics_plots_and_parameters(smoke):
     metrics = json.loads(smoke.run("dvc", "metrics", "show", "--json").stdout)
     values = metrics[""]["data"]["reports/metrics/summary.json"]["data"]
-    assert set(values) == {"data", *load(smoke.folder / "params.yaml").train}
+    study = load(smoke.folder / "params.yaml")
+    assert set(values) == {"data", *study.train, *study.ensembles}
     assert 0 <= values["detection-logistic"]["auroc"] <= 1
     summary = json.loads((smoke.folder / "reports" / "metrics" / "summary.json").read_text(encoding="utf-8"))
     said = {"source": "phantom", "synthetic": True, "group_level": "patient", "split": "test"}

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukstudy.evaluate.ensemble import PENALTY, average, combine, stacking_weights, told
 from leukstudy.evaluate.metrics import score
-from leukstudy.models.ensemble import PENALTY, average, combine, stacking_weights, told
 from leukstudy.models.predictions import BadPredictions, table
 
 CLASSES = ["healthy", "ALL", "AML"]
@@ -211,5 +211,5 @@ def test_a_sure_error_is_not_a_logarithm_of_nothing():
 
 
 def test_no_tensorflow_is_imported():
-    code = "import sys, leukstudy.models.ensemble; sys.exit('tensorflow' in sys.modules or 'scipy' in sys.modules)"
+    code = "import sys, leukstudy.evaluate.ensemble; sys.exit('tensorflow' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -41,7 +41,10 @@ def network():
             lambda keras: _no_decay_of_biases(keras.optimizers.AdamW(0.01, weight_decay=0.1)),
         ),
         ({"optimiser": "sgd"}, lambda keras: keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)),
-        ({"optimiser": "adam", "clip_norm": 0.05}, lambda keras: keras.optimizers.Adam(0.01, global_clipnorm=0.05)),
+        (
+            {"optimiser": "adam", "clip_norm": 0.05},
+            lambda keras: keras.optimizers.Adam(0.01, global_clipnorm=0.05),
+        ),
     ],
 )
 def test_optimisers_are_those_of_keras(ours, keras_own):
@@ -96,6 +99,10 @@ def test_schedules_start_peak_and_end_where_they_should():
     assert scheduled_rate(cosine, 50, 100) == pytest.approx(0.005)
     assert scheduled_rate(cosine, 99, 100) < 1e-5
     rates = [scheduled_rate(cycle, step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(0.01 / 25) and int(np.argmax(rates)) == 30 and max(rates) == pytest.approx(0.01)
+    assert (
+        rates[0] == pytest.approx(0.01 / 25)
+        and int(np.argmax(rates)) == 30
+        and max(rates) == pytest.approx(0.01)
+    )
     assert rates[-1] < 1e-4 and np.all(np.diff(rates[:30]) > 0) and np.all(np.diff(rates[30:]) < 0)
     assert scheduled_rate(cycle, 0, 1) > 0

@@ -49,20 +49,30 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        (("train", "typing-cnn", "learning_rat"), 0.1, "train.typing-cnn: unknown key 'learning_rat': did you mean 'learning_rate'?"),
+        (("train", "typing-cnn", "learning_rat"), 0.1, "train.typing-cnn: cnn: unknown key 'learning_rat': did you mean 'learning_rate'?"),
+        (("defaults", "network", "learning_rat"), 0.1, "defaults.network: unknown key 'learning_rat': did you mean 'learning_rate'?"),
+        (("defaults", "network", "learning_rate"), "fast", "learning_rate: Input should be a valid number"),
+        (("defaults", "network"), 3, "defaults.network holds 3, expected keys"),
+        (("train", "typing-cnn", "like"), "netwrk", "train.typing-cnn: unknown defaults 'netwrk': did you mean 'network'?"),
         (("splt",), {}, "unknown key 'splt': did you mean 'split'?"),
         (("train", "typing-cnn", "model"), "densnet201", "unknown model 'densnet201': did you mean 'densenet201'?"),
         (("train", "detection-logistic", "model"), "logistc", "unknown model 'logistc': did you mean 'logistic'?"),
-        (("train", "detection-logistic", "trees"), 500, "train.detection-logistic: model: logistic does not know the key 'trees'; its own are c"),
+        (("train", "detection-logistic", "trees"), 500, "train.detection-logistic: logistic: unknown key 'trees'"),
         (("train", "detection-logistic", "c"), None, "model: logistic needs the key 'c'"),
-        (("train", "detection-forest", "c"), 1.0, "model: forest does not know the key 'c'; its own are trees, min_images_leaf"),
+        (("train", "detection-forest", "c"), 1.0, "train.detection-forest: forest: unknown key 'c'"),
         (("train", "detection-forest", "trees"), 0, "train.detection-forest.trees: Input should be greater than or equal to 1"),
-        (("train", "detection-efficientnet_lite0", "augment", "flip"), True, "switch augment off"),
+        (("train", "detection-densenet201", "filters"), [8], "densenet201: unknown key 'filters'"),
+        (("train", "detection-logistic", "features"), [], "reads `features` or an `embedding`, one of the two"),
+        (("train", "typing-cnn", "seeds"), [7, 7], "holds a seed twice"),
+        (("train", "typing-cnn", "seeds"), [], "train.typing-cnn.seeds"),
+        (("train", "typing-cnn", "weight_decay"), 0.1, "weight_decay goes with optimiser: adamw or sgd"),
+        (("ensembles", "detection-ensemble", "combine"), "vote", "'mean' or 'stacked'"),
+        (("ensembles", "detection-ensemble", "members"), ["detection-logistic"], "ensembles.detection-ensemble.members"),
         (("train", "typing-cnn", "filters"), [32, 0], "train.typing-cnn.filters.1"),
         (("train", "typing-cnn", "learning_rate"), "fast", "train.typing-cnn.learning_rate"),
         (("train", "typing-cnn", "learning_rate"), -1.0, "greater than 0 (found -1.0)"),
         (("split", "fractions", "test"), 0.5, "split.fractions: train + val + test is 1.35, expected 1"),
-        (("train", "my model/2"), {}, "train.my model/2.[key]: String should match pattern"),
+        (("train", "my model/2"), {"like": "network", "task": "typing", "model": "cnn"}, "train.my model/2.[key]: String should match pattern"),
         (("split", "held_out"), "taleqani", "held_out names the source that leave_one_source_out tests on"),
         (("data", "sources", "own"), {"folder": "../x", "labels": None}, "does not lie in data/"),
         (("data", "sources", "folder"), {"folder": "sub", "labels": None}, "each image would be read twice"),
@@ -71,7 +81,7 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("prepare", "equalise"), "yes please", "'none', 'global' or 'clahe'"),
         (("tasks", "detection", "positive"), "flu", "a task of two classes needs `positive`"),
         (("train", "typing-cnn", "resample"), "smote", "smote works on embeddings"),
-        (("train", "detection-efficientnet_lite0", "weights"), "none", "would freeze random numbers"),
+        (("train", "detection-efficientnet_lite0", "weights"), "none", "would start from frozen random numbers"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_its_place(raw, path, value, says):
@@ -104,6 +114,27 @@ def test_an_experiment_of_an_unknown_task_is_refused(tmp_path, raw):
     file = tmp_path / "params.yaml"
     YAML().dump(raw, file)
     with pytest.raises(params.BadParams, match="unknown task 'typng': did you mean 'typing'"):
+        params.load(file)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("task", "typng", "ensembles.detection-ensemble.task: unknown task 'typng'"),
+        ("task", "typing", "answers the task detection, not typing"),
+        (
+            "members",
+            ["detection-logistic", "detection-foret"],
+            "unknown experiment 'detection-foret': did you mean",
+        ),
+        ("members", ["detection-logistic", "detection-colour"], "a shortcut baseline"),
+    ],
+)
+def test_an_ensemble_is_of_models_of_its_task(tmp_path, raw, key, value, says):
+    raw["ensembles"]["detection-ensemble"][key] = value
+    file = tmp_path / "params.yaml"
+    YAML().dump(raw, file)
+    with pytest.raises(params.BadParams, match=says):
         params.load(file)
 
 
@@ -167,7 +198,6 @@ def test_a_classical_model_is_handed_its_own_keys_only():
     assert forest["trees"] == 500 and "c" not in forest
     again = params.parse({"train": {"one": logistic, "two": forest}}, "what papermill hands over").train
     assert again["one"].c == 1.0 and again["two"].min_images_leaf == 3
-    assert set(schema.CLASSICAL_KEYS) == {name for name, spec in zoo.ZOO.items() if spec.kind == "classical"}
 
 
 @pytest.mark.parametrize("name", sorted(presets.names()))
@@ -180,12 +210,44 @@ def test_every_preset_is_valid_and_keeps_the_comments(name, tmp_path):
     assert "null" in text or "mask_corner:" in text
 
 
+def test_an_experiment_takes_from_its_defaults_what_it_does_not_say(raw):
+    raw["defaults"]["network"]["augment"]["zoom"] = 0.25
+    raw["train"]["typing-cnn"]["augment"] = {"flip": False}
+    found = params.parse(raw, "params.yaml").train
+    assert (found["typing-cnn"].augment.zoom, found["typing-cnn"].augment.flip) == (0.25, False)
+    assert found["typing-cnn"].epochs == 15 and found["typing-cnn"].filters == [32, 64, 128]
+    assert found["detection-densenet201"].augment.flip and found["detection-densenet201"].filters is None
+    assert found["detection-forest"].model_dump().get("c") is None
+    handed = params.stage_params(params.parse(raw, "params.yaml"), "train", "typing-cnn")
+    assert "defaults" not in handed and handed["train"]["typing-cnn"]["augment"]["zoom"] == 0.25
+    assert params.parse(handed, "what papermill hands over").train["typing-cnn"] == found["typing-cnn"]
+
+
+def test_every_model_of_the_zoo_can_be_asked_for_with_the_defaults_alone(raw):
+    for name, spec in zoo.ZOO.items():
+        like = "classical" if spec.kind == "classical" else "network"
+        raw["train"][f"all-{name}"] = {"like": like, "task": "typing", "model": name}
+    found = params.parse(raw, "params.yaml").train
+    assert all(found[f"all-{name}"].model == name for name in zoo.ZOO)
+
+
+@pytest.mark.parametrize("name", ["paper-a", "paper-b"])
+def test_the_papers_presets_hold_every_model_that_they_compare(name):
+    listed = {
+        "paper-a": {"cnn", "forest", "tree", "resnet34", "densenet169", "mobilenet_v2", "efficientnet_b3"},
+        "paper-b": {"logistic", "vgg16", "resnet50", "densenet201", "hybrid_vit"},
+    }
+    found = presets.study_of(name).train.values()
+    assert listed[name] <= {experiment.model for experiment in found}
+    assert name != "paper-a" or any(getattr(experiment, "squeeze_excite", False) for experiment in found)
+
+
 def test_paper_b_is_what_the_paper_says():
     study = params.parse(YAML(typ="safe").load(presets.text_of("paper-b")), "paper-b")
     experiment = study.train["detection-densenet201"]
     assert (experiment.image_size, experiment.batch_size, experiment.learning_rate) == (224, 32, 0.001)
     assert (experiment.epochs, experiment.early_stopping, experiment.weights) == (50, 7, "imagenet")
-    assert experiment.plateau_patience > 0
+    assert experiment.schedule == "plateau" and experiment.optimiser == "adam"
     assert (experiment.head_units, experiment.dropout) == (512, 0.5)
     split = study.split.fractions
     assert (split.train, split.val, split.test) == (0.70, 0.15, 0.15)

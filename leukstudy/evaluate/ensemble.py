@@ -61,8 +61,8 @@ def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
 
     They need not sum to 1: below it, the members together are surer than they should be. Raises as `combine` does.
     """
-    from scipy.optimize import minimize  # here: scipy takes a second, and `mean` does without
-    from scipy.special import log_softmax
+    from scipy.optimize import minimize  # noqa: PLC0415 - scipy takes a second, and `mean` does without
+    from scipy.special import log_softmax  # noqa: PLC0415
 
     placed = _members(members, classes)
     first = next(iter(placed.values()))
