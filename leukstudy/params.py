@@ -3,12 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from leukstudy import paths, schema
+from leukstudy import experiments, paths, schema
 from leukstudy.schema import Block, Name, unknown
 
 
@@ -25,12 +26,34 @@ class Study(Block):
     tasks: dict[Name, schema.Task] | None = None
     explore: schema.Explore | None = None
     prepare: schema.Prepare | None = None
-    train: dict[Name, schema.AnyExperiment] | None = None
+    train: dict[Name, experiments.AnyExperiment] | None = None
+    ensembles: dict[Name, experiments.Ensemble] | None = None
     evaluate: schema.Evaluate | None = None
     interpret: schema.Interpret | None = None
     errors: schema.Errors | None = None
     report: schema.Report | None = None
     plots: schema.Plots | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_experiments(cls, values: Any) -> Any:
+        """Lay each experiment over the defaults that it is like; a stage is handed complete ones, and no defaults."""
+        if not isinstance(values, dict) or not isinstance(values.get("defaults"), dict):
+            return values
+        values = dict(values)
+        defaults = values.pop("defaults")
+        for name, keys in defaults.items():
+            if not isinstance(keys, dict):
+                raise ValueError(f"defaults.{name} holds {keys!r}, expected keys of an experiment")
+            for key in keys:
+                if key not in experiments.KEYS:
+                    raise ValueError(f"defaults.{name}: {unknown(str(key), experiments.KEYS, 'key')}")
+        if isinstance(values.get("train"), dict):
+            values["train"] = {
+                name: experiments.completed(f"train.{name}", given, defaults)
+                for name, given in values["train"].items()
+            }
+        return values
 
     @classmethod
     def of(cls, params: dict | None) -> "Study":
@@ -44,11 +67,11 @@ READS = {
     "acquire": ("data", "split", "audit", "plots"),
     "explore": ("explore", "tasks", "plots"),
     "prepare": ("prepare", "plots"),
-    "train": ("train", "tasks"),
-    "evaluate": ("evaluate", "train", "tasks", "plots"),
-    "interpret": ("interpret", "train", "tasks", "plots"),
-    "errors": ("errors", "train", "tasks", "plots"),
-    "report": ("report", "train", "tasks", "plots"),
+    "train": ("train", "defaults", "tasks"),
+    "evaluate": ("evaluate", "train", "defaults", "ensembles", "tasks", "plots"),
+    "interpret": ("interpret", "train", "defaults", "tasks", "plots"),
+    "errors": ("errors", "train", "defaults", "tasks", "plots"),
+    "report": ("report", "train", "defaults", "ensembles", "tasks", "plots"),
 }
 
 
@@ -72,7 +95,7 @@ def load(path: Path | None = None) -> Study:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise BadParams(f"{path} holds no blocks. `git checkout params.yaml` brings it back.")
-    missing = [name for name in Study.model_fields if raw.get(name) is None]
+    missing = [name for name in (*Study.model_fields, "defaults") if raw.get(name) is None]
     study = parse(raw, path.name)
     if missing:
         raise BadParams(
@@ -83,6 +106,7 @@ def load(path: Path | None = None) -> Study:
             raise BadParams(
                 f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
             )
+    check_ensembles(study, path.name)
     for where, names in (
         ("external", study.split.external),
         ("held_out", filter(None, [study.split.held_out])),
@@ -106,6 +130,23 @@ def load(path: Path | None = None) -> Study:
     return study
 
 
+def check_ensembles(study: Study, where: str) -> None:
+    """Raise BadParams for an ensemble whose task or members are unknown, of another task, or shortcut baselines."""
+    for name, ensemble in study.ensembles.items():
+        here = f"{where}: ensembles.{name}"
+        if name in study.train:
+            raise BadParams(f"{here}: an experiment has the same name")
+        if ensemble.task not in study.tasks:
+            raise BadParams(f"{here}.task: {unknown(ensemble.task, study.tasks, 'task')}")
+        for member in ensemble.members:
+            if member not in study.train:
+                raise BadParams(f"{here}.members: {unknown(member, study.train, 'experiment')}")
+            if study.train[member].task != ensemble.task:
+                raise BadParams(f"{here}.members: {member} answers the task {study.train[member].task}, not {ensemble.task}")
+            if study.train[member].baseline:
+                raise BadParams(f"{here}.members: {member} is a shortcut baseline, which a model must not lean on")
+
+
 def parse(raw: dict, where: str) -> Study:
     """Check a mapping of blocks. Raises BadParams that lists every fault as `block.key: what is wrong`."""
     try:
@@ -116,9 +157,8 @@ def parse(raw: dict, where: str) -> Study:
             # the tags of the two kinds of experiment are pydantic's, not the user's
             keys = [str(k) for k in fault["loc"] if k not in ("classical", "network")]
             found = f" (found {fault['input']!r})" if fault["type"] not in ("value_error", "missing") else ""
-            faults.append(
-                f"  {'.'.join(keys) or 'top level'}: {fault['msg'].removeprefix('Value error, ')}{found}"
-            )
+            place = f"{'.'.join(keys)}: " if keys else ""
+            faults.append(f"  {place}{fault['msg'].removeprefix('Value error, ')}{found}")
         raise BadParams(f"{where} cannot be used:\n" + "\n".join(faults)) from None
 
 

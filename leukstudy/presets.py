@@ -12,7 +12,7 @@ from leukstudy import params, paths
 from leukstudy.schema import unknown
 
 BASE = "demo"  # the full, commented file that the other presets change; git's params.yaml is the same, byte for byte
-NAMED = ("train", "tasks", "sources")  # blocks of named things: a preset removes one by giving it as null
+NAMED = ("train", "tasks", "sources", "ensembles")  # blocks of named things: a preset removes one by giving it as null
 
 
 def names() -> dict[str, str]:

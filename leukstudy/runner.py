@@ -61,7 +61,7 @@ def run(stage: str, experiment: str | None = None) -> int:
         return 1
     final = executed_notebook(stage, experiment)
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = paths.BUILD / "partial" / final.name
+    partial = paths.PARTIAL / final.name
     partial.parent.mkdir(parents=True, exist_ok=True)
     handed = {"params": given} | ({"experiment": experiment} if experiment else {})
     # The kernel works on this study wherever the runner was called from, and hashes strings alike in every run.

@@ -10,17 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    PositiveInt,
-    SerializerFunctionWrapHandler,
     StringConstraints,
-    Tag,
-    model_serializer,
     model_validator,
 )
-
-from leukstudy.models import zoo
 
 
 class Block(BaseModel):
@@ -32,9 +25,6 @@ class Block(BaseModel):
     @classmethod
     def _name_the_near_miss(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            # the model decides which keys an experiment has, so a wrong model is said before wrong keys
-            if "model" in cls.model_fields and "model" in values and values["model"] not in zoo.ZOO:
-                raise ValueError(unknown(str(values["model"]), zoo.ZOO, "model"))
             for key in values:
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))
@@ -229,109 +219,6 @@ class Prepare(Block):
     segmentation: Literal["stain", "tavakoli", "otsu_green3", "otsu_saturation", "otsu_grey", "kmeans_lab"]
     view: Literal["image", "masked", "cell", "side_by_side"]
     overlay_images: int = Field(ge=1, le=12)
-
-
-class Augment(Block):
-    """Random changes of training images, drawn anew each epoch."""
-
-    flip: bool
-    rotate: bool
-    brightness: float = Field(ge=0, le=0.5)
-    zoom: float = Field(ge=0, le=0.5)
-
-
-class Experiment(Block):
-    """What every experiment says."""
-
-    task: str
-    model: str
-    baseline: bool
-    seed: int = Field(ge=0)
-
-    @property
-    def kind(self) -> Literal["model", "baseline"]:
-        """What the tables call it: a baseline sees only what should not matter."""
-        return "baseline" if self.baseline else "model"
-
-
-# What each scikit-learn model is set by, beside what all of them take.
-CLASSICAL_KEYS = {"logistic": ("c",), "forest": ("trees", "min_images_leaf")}
-
-
-class ClassicalSettings(Experiment):
-    """A scikit-learn model on columns of the feature table."""
-
-    features: list[Literal["colour", "corner", "morph", "texture"]] = Field(min_length=1)
-    c: float | None = Field(None, gt=0)
-    trees: int | None = Field(None, ge=1)
-    min_images_leaf: int | None = Field(None, ge=1)
-    class_weight: Literal["balanced", "none"]
-    resample: Literal["none", "smote"]
-
-    @model_validator(mode="after")
-    def _its_own(self) -> "ClassicalSettings":
-        own = CLASSICAL_KEYS[self.model]
-        for key in [key for keys in CLASSICAL_KEYS.values() for key in keys]:
-            given = getattr(self, key) is not None
-            if given != (key in own):
-                what = "does not know" if given else "needs"
-                raise ValueError(f"model: {self.model} {what} the key '{key}'; its own are {', '.join(own)}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_the_others(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the keys of the other classical models: a record holds what its model was given."""
-        return {key: value for key, value in dump(self).items() if value is not None}
-
-
-class NetworkSettings(Experiment):
-    """A neural network, trained from scratch or as a head on a frozen backbone."""
-
-    mode: Literal["scratch", "frozen"]
-    weights: str
-    scaling: Literal["imagenet", "unit"]
-    image_size: int = Field(ge=16, le=1024)
-    filters: list[PositiveInt] = Field(min_length=1)
-    head_units: int = Field(ge=0)
-    dropout: float = Field(ge=0, lt=1)
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    early_stopping: int = Field(ge=0)
-    plateau_patience: int = Field(ge=0)
-    plateau_factor: float = Field(gt=0, lt=1)
-    class_weight: Literal["balanced", "none"]
-    resample: Literal["none", "smote"]
-    augment: Augment
-
-    @model_validator(mode="after")
-    def _possible(self) -> "NetworkSettings":
-        if self.mode == "scratch" and self.resample == "smote":
-            raise ValueError(
-                "resample: smote works on embeddings (mode: frozen); pixels of cells cannot be interpolated"
-            )
-        changes = self.augment
-        if self.mode == "frozen" and (changes.flip or changes.rotate or changes.brightness or changes.zoom):
-            raise ValueError(
-                "mode: frozen embeds each image once, unchanged; switch augment off (flip, rotate: false; brightness, "
-                "zoom: 0.0) or use mode: scratch"
-            )
-        if self.mode == "frozen" and self.weights == "none":
-            raise ValueError(
-                "mode: frozen with weights: none would freeze random numbers; use weights: imagenet or a path"
-            )
-        return self
-
-
-def _kind(value: Any) -> str:
-    name = value.get("model") if isinstance(value, dict) else getattr(value, "model", None)
-    return zoo.ZOO[name].kind if name in zoo.ZOO else "network"
-
-
-AnyExperiment = Annotated[
-    Annotated[ClassicalSettings, Tag("classical")] | Annotated[NetworkSettings, Tag("network")],
-    Discriminator(_kind),
-]
 
 
 class Evaluate(Block):

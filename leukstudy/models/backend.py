@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
@@ -55,6 +55,31 @@ def seed_everything(seed: int) -> None:
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
+
+
+def reseed(seed: int) -> None:
+    """Start the random numbers from `seed` and keep the layers that there are."""
+    tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
+@contextmanager
+def precision(mixed: bool, say: Callable[[str], None]) -> Iterator[None]:
+    """Build and train networks in bfloat16 with float32 weights (`mixed`) where there is a GPU, else in float32."""
+    if mixed and not has_gpu():
+        say("mixed_precision: there is no GPU here; the training is in float32")
+    if not (mixed and has_gpu()):
+        yield
+        return
+    import keras
+
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
 
 
 @contextmanager

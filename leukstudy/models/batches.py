@@ -1,16 +1,27 @@
-"""What a training epoch is fed: its batches, in an order of its own, with the weight of each class."""
+"""What a training epoch is fed: its batches, in an order of its own, with targets and the weight of each class."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from leukstudy.models.augment import augment_batch
+from leukstudy.models.augment import augment_batch, changes_images
 from leukstudy.models.backend import tensorflow
 from leukstudy.models.embed import resize
 from leukstudy.models.loop import Batch
+from leukstudy.models.mixup import mixed, mixed_images, mixup_draws
+
+
+class _Step(NamedTuple):
+    """A batch before its inputs: places among the training rows, MixUp's draws (or None), targets (n, K), weights (n,)."""
+
+    places: np.ndarray
+    mixup: tuple[np.ndarray, np.ndarray] | None
+    targets: np.ndarray
+    weights: np.ndarray
 
 
 def class_weights(y: np.ndarray, classes: int, how: str) -> np.ndarray:
@@ -33,41 +44,56 @@ def even_batch(count: int, batch: int) -> int:
 def image_batches(
     settings: Any, epoch: int, *, images: np.ndarray, y: np.ndarray, rows: np.ndarray, weight: np.ndarray
 ) -> Any:
-    """One epoch's batches of image rows from tf.data: read and resized in uint8, then augmented.
+    """One epoch's batches of image rows from tf.data: (inputs (n, S, S, 3) float32 of 0-255, targets, weights).
 
-    images (N, H, W, 3) uint8 and y (N,) of all rows; rows: the training rows; weight (K,): a class's weight. The
-    order and the augmentation are functions of (seed, epoch).
+    images (N, H, W, 3) uint8 and y (N,) of all rows; rows: the training rows, a row may come more than once; weight (K,): a
+    class's weight. targets (n, K) float32 are one-hot or, with `augment.mixup`, between two classes, and the weights (n,)
+    float32 likewise. Order, augmentation and MixUp are functions of (seed, epoch, step).
+
+    Images are read, resized, augmented and mixed in uint8 and made float32 last; several batches are made at a time, in
+    OpenCV outside Python's lock, and come in order.
     """
     tf = tensorflow()
-    size, batch = settings.image_size, even_batch(len(rows), settings.batch_size)
-    rows = rows[_order(settings, len(rows), epoch)]
-    first = epoch * (len(rows) // batch + 1)
-    augment = settings.augment
-    active = augment.flip or augment.rotate or augment.brightness or augment.zoom
+    size, augment, seed = settings.image_size, settings.augment, (settings.seed, epoch)
+    steps = list(_steps(settings, epoch, y[rows], weight))
 
-    def prepare(step: Any, chosen: Any, labels: Any, weights: Any) -> Batch:
-        pixels = tf.numpy_function(
-            lambda part: resize(images[part], size), [chosen], tf.uint8, stateful=False
-        )
+    def load(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        step = steps[number]
+        pixels = resize(images[rows[step.places]], size)
+        if changes_images(augment):
+            pixels = augment_batch(pixels, augment, (*seed, int(number)))
+        if step.mixup:
+            pixels = mixed_images(pixels, *step.mixup)
+        return pixels, step.targets, step.weights
+
+    def prepare(number: Any) -> Batch:
+        kinds = (tf.uint8, tf.float32, tf.float32)
+        pixels, targets, weights = tf.numpy_function(load, [number], kinds, stateful=False)
         pixels = tf.cast(tf.ensure_shape(pixels, (None, size, size, 3)), tf.float32)
-        if active:
-            pixels = augment_batch(pixels, augment, (settings.seed, first + tf.cast(step, tf.int32)))
-        return pixels, labels, weights
+        return pixels, tf.ensure_shape(targets, (None, len(weight))), tf.ensure_shape(weights, (None,))
 
-    data = tf.data.Dataset.from_tensor_slices((rows, y[rows].astype(np.int32), weight[y[rows]]))
-    data = data.batch(batch).enumerate().map(lambda step, parts: prepare(step, *parts))
-    return data.prefetch(2)
+    data = tf.data.Dataset.range(len(steps))
+    return data.map(prepare, num_parallel_calls=os.cpu_count() or 1, deterministic=True).prefetch(2)
 
 
 def array_batches(
     settings: Any, epoch: int, *, inputs: np.ndarray, labels: np.ndarray, weight: np.ndarray
 ) -> Iterator[Batch]:
-    """One epoch's batches of embeddings (N, D) with their labels (N,), in an order given by (seed, epoch)."""
-    order, batch = _order(settings, len(labels), epoch), even_batch(len(labels), settings.batch_size)
-    for start in range(0, len(order), batch):
-        rows = order[start : start + batch]
-        yield inputs[rows], labels[rows].astype(np.int32), weight[labels[rows]]
+    """One epoch's batches of embeddings (N, D) float32 with labels (N,), as `image_batches` gives those of images."""
+    for step in _steps(settings, epoch, labels, weight):
+        rows = inputs[step.places]
+        yield mixed(rows, *step.mixup) if step.mixup else rows, step.targets, step.weights
 
 
-def _order(settings: Any, count: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([settings.seed, epoch]).permutation(count)
+def _steps(settings: Any, epoch: int, labels: np.ndarray, weight: np.ndarray) -> Iterator[_Step]:
+    batch, alpha = even_batch(len(labels), settings.batch_size), settings.augment.mixup
+    order = np.random.default_rng([settings.seed, epoch]).permutation(len(labels))
+    one_hot = np.eye(len(weight), dtype=np.float32)
+    for number, start in enumerate(range(0, len(order), batch)):
+        places = order[start : start + batch]
+        targets, weights = one_hot[labels[places]], weight[labels[places]].astype(np.float32)
+        mixup = None
+        if alpha:
+            mixup = mixup_draws(len(places), alpha, (settings.seed, epoch, number))
+            targets, weights = mixed(targets, *mixup), mixed(weights, *mixup)
+        yield _Step(places, mixup, targets, weights)

@@ -2,24 +2,26 @@
 
 Keras' `fit` traces DenseNet201 up to three times (train, validate, predict), and its optimiser writes about
 ten operations a variable; on 2 CPU cores that is over a minute before the first image. Here each step is
-traced once, validation uses the prediction step, and Adam is TensorFlow's fused operation.
+traced once, and validation uses the prediction step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from leukstudy.models.backend import tensorflow
+from leukstudy.models.backend import has_gpu, tensorflow
+from leukstudy.models.checkpoint import Checkpoint
 from leukstudy.models.network import logits_model
+from leukstudy.models.optimise import Optimiser, losses_of, scheduled_rate, two_columns
 
 Batch = tuple[Any, Any, Any]
-"""inputs (n, ...) float32 of 0-255 or embeddings, class index (n,) int32, sample weight (n,) float32."""
+"""inputs (n, ...) float32 of 0-255 or embeddings, targets (n, K) float32 that sum to 1, sample weight (n,) float32."""
 Take = Callable[[np.ndarray], np.ndarray]
 """Row numbers -> the network's inputs for these rows."""
 
@@ -31,14 +33,22 @@ class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
 
 
+class OutOfMemory(MemoryError):
+    """A training step does not fit into memory."""
+
+
 @dataclass
 class Trace:
-    """What a run of epochs leaves besides the weights."""
+    """What a run of epochs leaves besides the weights, and what its stopping rules remember."""
 
     history: list[dict[str, float]] = field(default_factory=list)
     first_step_s: float = 0.0
     steady_s: float = 0.0
     steady_images: int = 0
+    best: float = float("inf")
+    best_epoch: int = 0
+    plateau_best: float = float("inf")
+    plateau_wait: int = 0
 
     def table(self) -> pd.DataFrame:
         """One row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, lr (NaN without validation rows)."""
@@ -47,50 +57,57 @@ class Trace:
 
 
 class Steps:
-    """A network's two traced steps and Adam's state (Kingma & Ba 2015, Keras' default betas and epsilon)."""
+    """A network's two traced steps and its optimiser.
 
-    def __init__(self, model: Any, learning_rate: float, input_shape: tuple[int, ...]) -> None:
+    settings: optimiser, learning_rate, weight_decay, clip_norm, loss, focal_gamma, label_smoothing, xla (on a GPU only).
+    """
+
+    def __init__(self, model: Any, settings: Any, input_shape: tuple[int, ...], classes: int) -> None:
         tf = tensorflow()
-        self.model = model
+        self.model, self._settings = model, settings
         self.logits = logits_model(model)
-        self.rate = tf.Variable(learning_rate, dtype=tf.float32, trainable=False)
         self._variables = [variable.value for variable in model.trainable_variables]
-        self._moments = [
-            (tf.Variable(tf.zeros_like(v), trainable=False), tf.Variable(tf.zeros_like(v), trainable=False))
-            for v in self._variables
-        ]
-        self._powers = (tf.Variable(0.9, trainable=False), tf.Variable(0.999, trainable=False))
+        self.optimiser = Optimiser(settings, self._variables)
         inputs = tf.TensorSpec((None, *input_shape), tf.float32)
-        labels, weights = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32)
-        traced = {"jit_compile": False, "reduce_retracing": False}
-        self.train = tf.function(self._train, input_signature=[inputs, labels, weights], **traced)
+        targets, weights = tf.TensorSpec((None, classes), tf.float32), tf.TensorSpec((None,), tf.float32)
+        compiled = bool(settings.xla and has_gpu())
+        self.train = tf.function(
+            self._train,
+            input_signature=[inputs, targets, weights],
+            jit_compile=compiled,
+            reduce_retracing=False,
+        )
         self.predict = tf.function(
-            lambda x: self.logits(x, training=False), input_signature=[inputs], **traced
+            lambda x: tf.cast(self.logits(x, training=False), tf.float32),
+            input_signature=[inputs],
+            jit_compile=False,
+            reduce_retracing=False,
         )
 
-    def _train(self, inputs: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
+    def _train(self, inputs: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         """One step; gives the weighted sum of losses and the number of right answers."""
         tf = tensorflow()
         with tf.GradientTape() as tape:
-            logits = self.logits(inputs, training=True)
-            if logits.shape[1] == 1:
-                logits = logits[:, 0]
-                losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(labels, tf.float32), logits)
-                right = tf.cast(logits > 0, tf.int32) == labels
-            else:
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-                right = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
-            total = tf.reduce_sum(losses * weights)
-            loss = total / tf.cast(tf.size(labels), tf.float32)
-        gradients = tape.gradient(loss, self._variables)
-        for variable, gradient, (mean, square) in zip(self._variables, gradients, self._moments, strict=True):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle, m=mean.handle, v=square.handle, grad=gradient, lr=self.rate,
-                beta1_power=self._powers[0], beta2_power=self._powers[1], beta1=0.9, beta2=0.999, epsilon=1e-7,
-            )  # fmt: skip
-        for power, beta in zip(self._powers, (0.9, 0.999), strict=True):
-            power.assign(power * beta)
+            logits = tf.cast(self.logits(inputs, training=True), tf.float32)
+            total = tf.reduce_sum(losses_of(logits, targets, self._settings) * weights)
+            loss = total / tf.cast(tf.shape(targets)[0], tf.float32)
+        self.optimiser.apply(tape.gradient(loss, self._variables))
+        right = tf.argmax(two_columns(logits), axis=1) == tf.argmax(targets, axis=1)
         return total, tf.reduce_sum(tf.cast(right, tf.int32))
+
+    def arrays(self) -> dict[str, list[np.ndarray]]:
+        """All that training has changed: the network's variables, random states included, and the optimiser's."""
+        return {
+            "model": [np.asarray(variable) for variable in self.model.variables],
+            "optimiser": [variable.numpy() for variable in self.optimiser.state],
+        }
+
+    def restore(self, arrays: dict[str, list[np.ndarray]]) -> None:
+        """Put back what `arrays` gave."""
+        for variable, value in zip(self.model.variables, arrays["model"], strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.optimiser.state, arrays["optimiser"], strict=True):
+            variable.assign(value)
 
 
 def predict_logits(steps: Steps, take: Take, rows: np.ndarray, batch: int) -> np.ndarray:
@@ -114,57 +131,88 @@ def run_epochs(
     settings: Any,
     *,
     training: Callable[[int], Iterable[Batch]],
+    batches: int,
     take: Take,
     y: np.ndarray,
     validation: np.ndarray,
     say: Callable[[str], None],
+    watch: Callable[[dict[str, float]], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trace:
     """Train for `settings.epochs`, watching the validation rows; leaves the weights in `steps.model`.
 
-    training: epoch (from 1) -> its batches. take, y: inputs and class index of any row. With early stopping
-    (`early_stopping` epochs without a lower validation loss) the best epoch's weights are put back, also
-    when all epochs ran. Without validation rows neither it nor the plateau rule acts. `say` gets one line an
-    epoch, without times. Raises TrainingDiverged when a loss is not a number.
+    training: epoch (from 1) -> its batches, `batches` of them. take, y: inputs and class index of any row. With early
+    stopping (`early_stopping` epochs without a lower validation loss) the best epoch's weights are put back, also
+    when all epochs ran. Without validation rows neither it nor the plateau rule acts. `say` gets one line an epoch,
+    without times; `watch` the epoch's row of the history. With a `checkpoint` each epoch is kept on disk, and a
+    training that was stopped goes on after its last whole epoch; the caller removes the file when it has the results.
+
+    Raises TrainingDiverged when a loss is not a number: the model is then that of the last good epoch, where a
+    checkpoint has it. Raises OutOfMemory when a step does not fit.
     """
-    trace = Trace()
-    best, best_epoch, best_weights = np.inf, 0, None
-    plateau_best, plateau_wait = np.inf, 0
-    for epoch in range(1, settings.epochs + 1):
-        row = {"epoch": epoch, **_one_epoch(steps, training(epoch), trace)}
+    trace, best = Trace(), []
+    found = checkpoint.read() if checkpoint else None
+    if found:
+        trace, best = Trace(**found[0]), found[1].get("best", [])
+        steps.restore(found[1])
+        say(f"goes on after epoch {len(trace.history)} of the training that was stopped")
+        for row in trace.history if watch else ():
+            watch(row)
+    while not _ended(trace, settings, say):
+        epoch = len(trace.history) + 1
+        row = {"epoch": epoch, **_one_epoch(steps, settings, training(epoch), batches, trace)}
         row |= _validate(steps, take, y, validation, settings.batch_size)
-        row["lr"] = float(steps.rate.numpy())
-        trace.history.append(row)
+        row["lr"] = float(steps.optimiser.rate.numpy())
         say(_line(row, settings.epochs))
-        _check(row, settings)
-        if not len(validation):
-            continue
-        if settings.early_stopping and row["val_loss"] < best:
-            best, best_epoch = row["val_loss"], epoch
-            best_weights = steps.model.get_weights()
-        if settings.plateau_patience:
-            improved = row["val_loss"] < plateau_best - MIN_DELTA
-            plateau_best = min(plateau_best, row["val_loss"]) if improved else plateau_best
-            plateau_wait = 0 if improved else plateau_wait + 1
-            if plateau_wait >= settings.plateau_patience:
-                steps.rate.assign(max(float(steps.rate.numpy()) * settings.plateau_factor, 1e-7))
-                plateau_wait = 0
-        if settings.early_stopping and epoch - best_epoch >= settings.early_stopping:
-            say(f"stopped early: no lower val_loss since epoch {best_epoch}")
-            break
-    if best_weights is not None and best_epoch != trace.history[-1]["epoch"]:
-        steps.model.set_weights(best_weights)
-        say(f"weights of epoch {best_epoch} put back")
+        _check(row, settings, steps, checkpoint)
+        trace.history.append(row)
+        if watch:
+            watch(row)
+        if len(validation) and settings.early_stopping and row["val_loss"] < trace.best:
+            trace.best, trace.best_epoch = row["val_loss"], epoch
+            best = steps.model.get_weights()
+        if len(validation) and settings.schedule == "plateau":
+            _fall_on_plateau(steps, settings, row["val_loss"], trace)
+        if checkpoint:
+            checkpoint.write(asdict(trace), steps.arrays() | {"best": best})
+    if best and trace.best_epoch != len(trace.history):
+        steps.model.set_weights(best)
+        say(f"weights of epoch {trace.best_epoch} put back")
     return trace
 
 
-def _one_epoch(steps: Steps, batches: Iterable[Batch], trace: Trace) -> dict[str, float]:
+def _ended(trace: Trace, settings: Any, say: Callable[[str], None]) -> bool:
+    done = len(trace.history)
+    if done < settings.epochs and trace.best_epoch and done - trace.best_epoch >= settings.early_stopping:
+        say(f"stopped early: no lower val_loss since epoch {trace.best_epoch}")
+        return True
+    return done >= settings.epochs
+
+
+def _fall_on_plateau(steps: Steps, settings: Any, loss: float, trace: Trace) -> None:
+    improved = loss < trace.plateau_best - MIN_DELTA
+    trace.plateau_best = loss if improved else trace.plateau_best
+    trace.plateau_wait = 0 if improved else trace.plateau_wait + 1
+    if trace.plateau_wait >= settings.plateau_patience:
+        rate = steps.optimiser.rate
+        rate.assign(max(float(rate.numpy()) * settings.plateau_factor, 1e-7))
+        trace.plateau_wait = 0
+
+
+def _one_epoch(
+    steps: Steps, settings: Any, batches: Iterable[Batch], count: int, trace: Trace
+) -> dict[str, float]:
     losses, right, seen, first_seen = [], [], 0, 0
+    before = len(trace.history) * count
     start = time.perf_counter()
-    for inputs, labels, weights in batches:
-        total, correct = steps.train(inputs, labels, weights)
+    for number, (inputs, targets, weights) in enumerate(batches):
+        rate = scheduled_rate(settings, before + number, settings.epochs * count)
+        if rate is not None:
+            steps.optimiser.rate.assign(rate)
+        total, correct = _guarded(steps, inputs, targets, weights)
         losses.append(total)
         right.append(correct)
-        seen += int(labels.shape[0])
+        seen += int(targets.shape[0])
         if not trace.first_step_s:  # tracing and the first run: kept apart from the steady speed
             total.numpy()
             trace.first_step_s = time.perf_counter() - start
@@ -173,6 +221,17 @@ def _one_epoch(steps: Steps, batches: Iterable[Batch], trace: Trace) -> dict[str
     trace.steady_s += time.perf_counter() - start
     trace.steady_images += seen - first_seen
     return {"loss": loss, "accuracy": float(np.sum([int(value) for value in right]) / seen)}
+
+
+def _guarded(steps: Steps, inputs: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
+    try:
+        return steps.train(inputs, targets, weights)
+    except (tensorflow().errors.ResourceExhaustedError, MemoryError) as error:
+        batch = int(targets.shape[0])
+        advice = f"Try batch_size: {batch // 2}" if batch > 1 else "Try a smaller image_size"
+        raise OutOfMemory(
+            f"a training step with {batch} images of {'x'.join(map(str, inputs.shape[1:]))} does not fit into memory. {advice}."
+        ) from error
 
 
 def _validate(steps: Steps, take: Take, y: np.ndarray, rows: np.ndarray, batch: int) -> dict[str, float]:
@@ -194,11 +253,15 @@ def _line(row: dict[str, float], epochs: int) -> str:
     return text
 
 
-def _check(row: dict[str, float], settings: Any) -> None:
+def _check(row: dict[str, float], settings: Any, steps: Steps, checkpoint: Checkpoint | None) -> None:
     watched = ["loss"] if np.isnan(row["val_accuracy"]) else ["loss", "val_loss"]
     bad = [name for name in watched if not np.isfinite(row[name])]
-    if bad:
-        raise TrainingDiverged(
-            f"epoch {row['epoch']}: {bad[0]} is {row[bad[0]]}, not a number. The training diverged: lower "
-            f"learning_rate (now {settings.learning_rate:g}), and check that the images are uint8 0-255."
-        )
+    if not bad:
+        return
+    good = checkpoint.read() if checkpoint else None
+    if good:
+        steps.restore(good[1])
+    raise TrainingDiverged(
+        f"epoch {row['epoch']}: {bad[0]} is {row[bad[0]]}, not a number. The training diverged: lower "
+        f"learning_rate (now {settings.learning_rate:g}) or set clip_norm: 1.0, and check that the images are uint8 0-255."
+    )

@@ -6,6 +6,8 @@ bytes. Scaling is a layer, so that no caller can feed the network differently fr
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ EPSILON = 1e-4
 
 
 def scaling_of(spec: ModelSpec, scaling: str) -> Scaling:
-    """(scale, offset) of R, G, B; raises ValueError for a name the model does not have."""
+    """Scale, offset and channel order; raises ValueError for a name the model does not have."""
     scalings = spec.scalings or {}
     if scaling not in scalings:
         raise ValueError(f"{spec.name}: unknown scaling '{scaling}', expected one of {sorted(scalings)}.")
@@ -25,27 +27,49 @@ def scaling_of(spec: ModelSpec, scaling: str) -> Scaling:
 
 
 def embedder(
-    model: str, *, weights: str, scaling: str, image_size: int, filters: list[int] | None = None
+    model: str,
+    *,
+    weights: str,
+    scaling: str,
+    image_size: int,
+    filters: list[int] | None = None,
+    squeeze_excite: bool = False,
 ) -> Any:
     """Keras model: images (N, S, S, 3) float32 of 0-255 RGB -> pooled embedding (N, D) float32.
 
-    Raises UnknownModel, MissingWeights, BadWeights, or ValueError for a size or scaling that does not fit.
+    filters, squeeze_excite: the shape of `cnn`; filters mean nothing to the other networks.
+
+    Raises UnknownModel, MissingWeights, BadWeights, or ValueError for a size, scaling or shape that does not fit.
     """
     import keras
 
     spec = model_spec(model, kind="network")
-    if image_size < 1:
-        raise ValueError(f"{model}: image_size is {image_size}, expected a number of pixels.")
-    scale, offset = scaling_of(spec, scaling)
-    if weights == "imagenet" and spec.imagenet is None:
+    shape = {"filters": list(filters or []), "squeeze_excite": squeeze_excite}
+    _check(spec, weights, image_size, squeeze_excite)
+    scale, offset, order = scaling_of(spec, scaling)
+    image = keras.Input((image_size, image_size, 3), name="image")
+    scaled = keras.layers.Rescaling(list(scale), list(offset), name="scaling")(image)
+    if order == "BGR":
+        from leukstudy.models.layers import BGR
+
+        scaled = BGR(name="scaling_bgr")(scaled)
+    features = spec.backbone(scaled, weights=weights, **{key: shape[key] for key in spec.takes})
+    pool = keras.layers.Flatten if spec.pool == "flatten" else keras.layers.GlobalAveragePooling2D
+    return keras.Model(image, pool(name="pool")(features), name=model)
+
+
+def _check(spec: ModelSpec, weights: str, image_size: int, squeeze_excite: bool) -> None:
+    if image_size < spec.smallest:
+        raise ValueError(
+            f"{spec.name}: image_size {image_size} is below {spec.smallest}, the smallest it can take. "
+            f"Set image_size to {spec.smallest} or more (the published networks learned at 224 px)."
+        )
+    if squeeze_excite and "squeeze_excite" not in spec.takes:
+        raise ValueError(f"{spec.name}: squeeze_excite is a variant of cnn; set `squeeze_excite: false`.")
+    if weights != "none":
         from leukstudy.models.weights import weights_identity
 
         weights_identity(weights, spec.imagenet)  # raises, naming the alternatives
-    image = keras.Input((image_size, image_size, 3), name="image")
-    scaled = keras.layers.Rescaling(list(scale), list(offset), name="scaling")(image)
-    features = spec.backbone(scaled, weights=weights, filters=list(filters or []))
-    pool = keras.layers.Flatten if spec.pool == "flatten" else keras.layers.GlobalAveragePooling2D
-    return keras.Model(image, pool(name="pool")(features), name=model)
 
 
 def head(width: int, *, classes: int, head_units: int, dropout: float, normalise: bool) -> Any:
@@ -77,6 +101,44 @@ def follow_statistics(model: Any, momentum: float = 0.9) -> None:
     for layer in model.layers:
         if type(layer).__name__ == "BatchNormalization":
             layer.momentum = momentum
+
+
+def unfreeze(model: Any, where: str) -> int:
+    """Prepare a whole `classifier` for fine-tuning; gives how many numbers training may change.
+
+    where: 'all', or the name of a backbone layer. That layer, all that come after it in the graph's order and the head
+    become trainable, what comes before is frozen. Every BatchNormalization layer is set not to be trainable, which in
+    Keras also keeps it in inference mode: a few small batches would ruin the statistics that pretraining left.
+
+    Raises ValueError for a name that is no backbone layer, naming the nearest one and the starts of the blocks.
+    """
+    names = [layer.name for layer in model.layers]
+    pool = names.index("pool")
+    own = [name for name in names[:pool] if name != "image" and not name.startswith("scaling")]
+    if where != "all" and where not in own:
+        near = difflib.get_close_matches(where, own, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(
+            f"{model.name} has no backbone layer '{where}' to unfreeze from: {hint}expected 'all' or a layer; blocks "
+            f"start at {', '.join(block_starts(model))}."
+        )
+    start = 0 if where == "all" else names.index(where)
+    for place, layer in enumerate(model.layers):
+        layer.trainable = place >= start and type(layer).__name__ != "BatchNormalization"
+    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
+
+
+def block_starts(model: Any) -> list[str]:
+    """The first layer with weights of each block of the backbone, in the graph's order: places to `unfreeze` from."""
+    names = [layer.name for layer in model.layers]
+    starts: dict[str, str] = {}
+    for layer in model.layers[: names.index("pool")]:
+        if (
+            layer.weights
+        ):  # conv5_block3_1_conv belongs to conv5, block_13_expand to block_13, block2b_se to block2
+            block = re.match(r"[A-Za-z]+(_?\d+)?", layer.name)
+            starts.setdefault(block.group() if block else layer.name, layer.name)
+    return list(starts.values())
 
 
 def set_normalisation(model: Any, embeddings: np.ndarray) -> None:

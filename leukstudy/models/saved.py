@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from leukstudy.models import classical, network
-from leukstudy.models.embed import check_images, resize
+from leukstudy.models.embed import check_images, embed, resize
 from leukstudy.models.store import file_digest, write_atomically
 from leukstudy.models.weights import load_into
 from leukstudy.models.zoo import model_spec
@@ -36,19 +36,29 @@ class Trained:
     settings: SimpleNamespace
     classes: list[str]
     columns: list[str]
-    """The feature columns a classical model reads; empty for a network."""
+    """The columns a classical model reads, of the feature table or of its embedding; empty for a network."""
     model: Any
     """A Keras model (flat graph, uint8-range images in, probabilities out) or a scikit-learn pipeline."""
 
-    def predict(self, images: np.ndarray | None = None, features: pd.DataFrame | None = None) -> np.ndarray:
-        """(N, K) float32 probabilities of images (N, H, W, 3) uint8, or of feature rows when classical."""
-        if self.columns:
+    def predict(
+        self,
+        images: np.ndarray | None = None,
+        features: pd.DataFrame | None = None,
+        cache: Path | None = None,
+    ) -> np.ndarray:
+        """(N, K) float32 probabilities of images (N, H, W, 3) uint8, or of feature rows.
+
+        A classical model on an embedding takes images, and keeps what `embed` keeps in `cache`, if given.
+        """
+        if self.columns and getattr(self.settings, "embedding", None) is None:
             if features is None:
                 raise ValueError(f"{self.settings.model} predicts from features; give `features=`.")
             table = classical.select(features, list(self.settings.features))[self.columns]
             return self.model.predict_proba(table.to_numpy()).astype(np.float32)
         if images is None:
             raise ValueError(f"{self.settings.model} predicts from images; give `images=`.")
+        if self.columns:
+            return self._from_embedding(images, cache)
         check_images(images)
         size, batch = self.settings.image_size, self.settings.batch_size
         parts = [
@@ -57,6 +67,21 @@ class Trained:
         ]
         empty = np.zeros((0, self.model.output_shape[1]), np.float32)
         return network.both_classes(np.concatenate([empty, *parts]))
+
+    def _from_embedding(self, images: np.ndarray, cache: Path | None) -> np.ndarray:
+        own = self.settings.embedding
+        embeddings = embed(
+            images,
+            model=own.model,
+            weights=own.weights,
+            scaling=own.scaling,
+            image_size=own.image_size,
+            cache=cache,
+        )
+        if not len(embeddings):
+            return np.zeros((0, len(self.classes)), np.float32)
+        table = classical.embedding_columns(embeddings)[self.columns]
+        return self.model.predict_proba(table.to_numpy()).astype(np.float32)
 
 
 def save(model: Any, folder: Path | str, *, settings: Any, classes: list[str], columns: list[str]) -> None:
@@ -144,13 +169,16 @@ def _rebuild(settings: SimpleNamespace, classes: list[str], path: Path) -> Any:
     from leukstudy.models.backend import tensorflow
 
     tensorflow()
-    frozen = settings.mode == "frozen"
+    # Networks of older studies have no squeeze_excite.
+    shape = {"filters": settings.filters, "squeeze_excite": getattr(settings, "squeeze_excite", False)}
     backbone = network.embedder(
-        settings.model, weights="none", scaling=settings.scaling, image_size=settings.image_size, filters=settings.filters
-    )  # fmt: skip
-    backbone.trainable = not frozen
+        settings.model, weights="none", scaling=settings.scaling, image_size=settings.image_size, **shape
+    )
+    backbone.trainable = settings.mode != "frozen"
+    # A head that was first trained on embeddings standardises them; from scratch there was nothing to measure.
     model = network.classifier(
-        backbone, classes=len(classes), head_units=settings.head_units, dropout=settings.dropout, normalise=frozen
+        backbone, classes=len(classes), head_units=settings.head_units, dropout=settings.dropout,
+        normalise=settings.mode != "scratch",
     )  # fmt: skip
     load_into(model, str(path), model=f"this version's {settings.model}")
     return model

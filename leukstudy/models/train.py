@@ -1,4 +1,4 @@
-"""Fit one experiment's model: the same call for hand-crafted features, networks from scratch and frozen ones.
+"""Fit one experiment's model: the same call for hand-crafted features, networks from scratch, frozen and fine-tuned ones.
 
 Training sees training rows only, early stopping watches validation rows, and test and external rows are read once, at
 the end, to be predicted. Resampling happens inside, after the split.
@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.models import classical, loop, network
-from leukstudy.models.backend import seed_everything
-from leukstudy.models.batches import array_batches, class_weights, image_batches
-from leukstudy.models.embed import check_images, embed, resize
+from leukstudy.models import classical, loop, modes
+from leukstudy.models.embed import check_images, embed
+from leukstudy.models.modes import Rows, Setting
+from leukstudy.models.resample import oversample
 from leukstudy.models.saved import Trained, load, save
 from leukstudy.models.store import write_atomically
 from leukstudy.models.zoo import model_spec
@@ -57,6 +57,17 @@ class Fit:
             write_atomically(Path(folder) / "history.csv", lambda temporary: temporary.write_text(text))
 
 
+def fit_seeds(settings: Any, *, say: Say = print, **given: Any) -> dict[int, Fit]:
+    """One `fit` for each of `settings.seeds`, in their order; `given` goes to each, `watch` to the first alone."""
+    watch = given.pop("watch", None)
+    fits = {}
+    for seed in settings.seeds:
+        if len(settings.seeds) > 1:
+            say(f"seed {seed}")
+        fits[seed] = fit(settings.at(seed), say=say, watch=watch if not fits else None, **given)
+    return fits
+
+
 def fit(
     settings: Any,
     *,
@@ -67,154 +78,64 @@ def fit(
     classes: list[str],
     groups: np.ndarray | None = None,
     cache: Path | None = None,
+    state: Path | None = None,
     say: Say = print,
+    watch: Callable[[dict[str, float]], None] | None = None,
 ) -> Fit:
     """Train the model that `settings` names on the rows of `split` 'train', and predict all rows.
 
-    settings: ClassicalSettings or NetworkSettings. images: (N, H, W, 3) uint8 RGB (networks). features: N
-    rows with the families' columns (classical). y: (N,) class index into `classes`. split: (N,) of 'train',
-    'val', 'test', 'external' (predicted only). groups: (N,) group ids; a group in two parts is refused. cache: a folder for embeddings.
+    settings: ClassicalSettings or NetworkSettings, of which the first seed counts. images: (N, H, W, 3) uint8 RGB
+    (networks, and classical models on an embedding). features: N rows with the families' columns (classical). y: (N,)
+    class index into `classes`. split: (N,) of 'train', 'val', 'test', 'external' (predicted only). groups: (N,) group
+    ids; a group in two parts is refused. cache: a folder for embeddings. state: a folder where a training on images is
+    kept after each epoch, to go on from when it was killed; clear it when the results are safe. watch: called with
+    each epoch's row of the history.
 
-    The same arguments give the same weights, byte for byte, on the same machine. Raises ValueError for
-    inputs that do not fit together, UnknownModel, MissingWeights, BadWeights and TrainingDiverged.
+    The same arguments give the same weights, byte for byte, on the same machine. Raises ValueError for inputs that do
+    not fit together, UnknownModel, MissingWeights, BadWeights, TrainingDiverged and OutOfMemory.
     """
     start = time.perf_counter()
     spec = model_spec(settings.model)
     y, split = np.asarray(y), np.asarray(split).astype(str)
     _check_rows(y, split, classes, groups)
-    given, what = (features, "features") if spec.kind == "classical" else (images, "images")
+    on_features = spec.kind == "classical" and settings.embedding is None
+    given, what = (features, "features") if on_features else (images, "images")
     if given is None or len(given) != len(y):
         found = "none" if given is None else f"{len(given)} rows"
         raise ValueError(f"{settings.model} is trained on {what}: found {found}, expected {len(y)} rows.")
-    if spec.kind == "classical":
-        result = _fit_classical(settings, features, y, split, classes)
-    else:
+    if not on_features:
         check_images(images)
-        run = {"scratch": _fit_scratch, "frozen": _fit_frozen}.get(settings.mode)
-        if run is None:
-            raise ValueError(f"mode: found '{settings.mode}', expected 'scratch' or 'frozen'.")
-        result = run(settings, images=images, y=y, split=split, classes=classes, cache=cache, say=say)
+    rows = Rows(y, np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), classes)
+    if settings.resample == "oversample":
+        chosen = oversample(y[rows.train], None if groups is None else groups[rows.train], settings.seed)
+        rows.train = rows.train[chosen]
+    if spec.kind == "classical":
+        result = _fit_classical(settings, images, features, rows, cache)
+    else:
+        result = Fit(settings, classes, *modes.run(settings, images, rows, Setting(cache, state, say, watch)), [])
     result.cost |= {"fit_s": time.perf_counter() - start, "peak_memory_mb": _peak_memory_mb()}
     return result
 
 
 def _fit_classical(
-    settings: Any, features: pd.DataFrame, y: np.ndarray, split: np.ndarray, classes: list[str]
+    settings: Any, images: np.ndarray | None, features: pd.DataFrame | None, rows: Rows, cache: Path | None
 ) -> Fit:
-    table = classical.select(features, list(settings.features))
-    train = split == "train"
-    model = classical.pipeline(settings, y[train])
-    model.fit(table.to_numpy()[train], y[train])
-    chances = model.predict_proba(table.to_numpy()).astype(np.float32)
-    cost = {"epochs": 0, "parameters": classical.parameters(model)}
-    return Fit(settings, classes, chances, loop.Trace().table(), cost, model, list(table.columns))
-
-
-def _fit_scratch(
-    settings: Any,
-    *,
-    images: np.ndarray,
-    y: np.ndarray,
-    split: np.ndarray,
-    classes: list[str],
-    cache: Path | None,
-    say: Say,
-) -> Fit:
-    if settings.resample != "none":
-        raise ValueError(
-            f"resample: '{settings.resample}' works on features or embeddings, not on images (mode: scratch). "
-            "Set `resample: none`; class_weight balances the classes."
-        )
-    seed_everything(settings.seed)
-    size = settings.image_size
-    backbone = network.embedder(
-        settings.model, weights=settings.weights, scaling=settings.scaling, image_size=size, filters=settings.filters
-    )  # fmt: skip
-    model = network.classifier(
-        backbone, classes=len(classes), head_units=settings.head_units, dropout=settings.dropout, normalise=False
-    )  # fmt: skip
-    network.follow_statistics(model)
-    train = np.flatnonzero(split == "train")
-    weight = class_weights(y[train], len(classes), settings.class_weight)
-    steps = loop.Steps(model, settings.learning_rate, (size, size, 3))
-
-    def take(rows: np.ndarray) -> np.ndarray:
-        return resize(images[rows], size).astype(np.float32)
-
-    trace = loop.run_epochs(
-        steps,
-        settings,
-        training=lambda epoch: image_batches(settings, epoch, images=images, y=y, rows=train, weight=weight),
-        take=take,
-        y=y,
-        validation=np.flatnonzero(split == "val"),
-        say=say,
-    )
-    logits = loop.predict_logits(steps, take, np.arange(len(y)), settings.batch_size)
-    return _network_fit(settings, classes=classes, logits=logits, trace=trace, model=model, embed_s=0.0)
-
-
-def _fit_frozen(
-    settings: Any,
-    *,
-    images: np.ndarray,
-    y: np.ndarray,
-    split: np.ndarray,
-    classes: list[str],
-    cache: Path | None,
-    say: Say,
-) -> Fit:
-    if model_spec(settings.model).pool != "gap":
-        raise ValueError(
-            f"mode: frozen needs a pretrained backbone; {settings.model} has none. Use mode: scratch."
-        )
     start = time.perf_counter()
-    source = {"weights": settings.weights, "scaling": settings.scaling, "image_size": settings.image_size}
-    embeddings = embed(images, model=settings.model, cache=cache, **source)
-    embed_s = time.perf_counter() - start
-    say(f"embedded {len(embeddings)} images: {embeddings.shape[1]} numbers each")
-
-    train = np.flatnonzero(split == "train")
-    inputs, labels = embeddings[train], y[train]
-    shape = {"classes": len(classes), "head_units": settings.head_units, "dropout": settings.dropout}
-    seed_everything(settings.seed)
-    head = network.head(embeddings.shape[1], normalise=True, **shape)
-    network.set_normalisation(head, inputs)
-    if settings.resample == "smote":
-        inputs, labels = classical.smote(labels, settings.seed).fit_resample(inputs, labels)
-    weight = class_weights(labels, len(classes), settings.class_weight)
-    steps = loop.Steps(head, settings.learning_rate, embeddings.shape[1:])
-    trace = loop.run_epochs(
-        steps,
-        settings,
-        training=lambda epoch: array_batches(settings, epoch, inputs=inputs, labels=labels, weight=weight),
-        take=lambda rows: embeddings[rows],
-        y=y,
-        validation=np.flatnonzero(split == "val"),
-        say=say,
-    )
-    logits = loop.predict_logits(steps, lambda rows: embeddings[rows], np.arange(len(y)), 256)
-
-    # The whole network, for Grad-CAM and export. A random backbone (`weights: none`) is that of seed 0.
-    seed_everything(0)
-    backbone = network.embedder(settings.model, **source)
-    backbone.trainable = False
-    model = network.classifier(backbone, normalise=True, **shape)
-    network.copy_head(head, model)
-    return _network_fit(settings, classes=classes, logits=logits, trace=trace, model=model, embed_s=embed_s)
-
-
-def _network_fit(
-    settings: Any, *, classes: list[str], logits: np.ndarray, trace: loop.Trace, model: Any, embed_s: float
-) -> Fit:
-    cost = {
-        "epochs": len(trace.history),
-        "embed_s": embed_s,
-        "first_step_s": trace.first_step_s,
-        "images_per_s": trace.steady_images / trace.steady_s if trace.steady_images else float("nan"),
-        "parameters": int(model.count_params()),
-    }
-    return Fit(settings, classes, loop.probabilities(logits), trace.table(), cost, model, [])
+    if settings.embedding is None:
+        table = classical.select(features, list(settings.features))
+    else:
+        source = settings.embedding
+        vectors = embed(
+            images, model=source.model, weights=source.weights, scaling=source.scaling, image_size=source.image_size,
+            cache=cache,
+        )  # fmt: skip
+        table = classical.embedding_columns(vectors)
+    cost = {"embed_s": time.perf_counter() - start} if settings.embedding is not None else {}
+    model = classical.pipeline(settings, rows.y[rows.train])
+    model.fit(table.to_numpy()[rows.train], rows.y[rows.train])
+    chances = model.predict_proba(table.to_numpy()).astype(np.float32)
+    cost |= {"epochs": 0, "parameters": classical.parameters(model)}
+    return Fit(settings, rows.classes, chances, loop.Trace().table(), cost, model, list(table.columns))
 
 
 def _check_rows(y: np.ndarray, split: np.ndarray, classes: list[str], groups: np.ndarray | None) -> None:
@@ -252,4 +173,4 @@ def _peak_memory_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-__all__ = ["Fit", "Trained", "fit", "load"]
+__all__ = ["Fit", "Trained", "fit", "fit_seeds", "load"]

@@ -1,20 +1,27 @@
 """Paper A's network: blocks of 3x3 convolution, ReLU and 2x2 max pooling, then flatten and dense layers.
 
-The papers' text gives the layer types but not their numbers; `filters` gives one block for each entry.
+The papers' text gives the layer types but not their numbers; `filters` gives one block for each entry. With
+squeeze-and-excitation it is the variant of paper A's related work.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+SQUEEZE = 16
+"""Channels are squeezed to a sixteenth (Hu et al. 2018), never below 4: narrow blocks would keep next to nothing."""
 
-def backbone(scaled: Any, *, weights: str, filters: list[int]) -> Any:
+
+def backbone(scaled: Any, *, weights: str, filters: list[int], squeeze_excite: bool) -> Any:
     """Feature map (N, h, w, filters[-1]) of scaled images (N, H, W, 3), as Keras tensors.
 
-    Each block halves height and width. `weights` is 'none' or a path to Keras weights: there are no
-    published ones. Raises ValueError when the image is too small for the number of blocks.
+    Each block halves height and width. `weights` is 'none' or a path to Keras weights of these filters: there are no
+    published ones. Raises ValueError when the image is too small for the number of blocks, MissingWeights and
+    BadWeights for a path.
     """
     import keras
+
+    from leukstudy.models.weights import load_into
 
     smallest = min(scaled.shape[1:3])
     if not filters or smallest < 2 ** len(filters):
@@ -26,5 +33,24 @@ def backbone(scaled: Any, *, weights: str, filters: list[int]) -> Any:
     for number, width in enumerate(filters, start=1):
         x = keras.layers.Conv2D(width, 3, padding="same", name=f"block{number}_conv")(x)
         x = keras.layers.ReLU(name=f"block{number}_relu")(x)
+        if squeeze_excite:
+            x = _squeeze_excite(x, f"block{number}_se")
         x = keras.layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
+    if weights != "none":
+        network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="cnn")
+        load_into(network, weights, model="cnn with these filters")
     return x
+
+
+def _squeeze_excite(x: Any, name: str) -> Any:
+    """Weigh each channel by what all channels' means say of the image (Hu et al. 2018).
+
+    It follows the ReLU: before it, a mean over the image is the convolution of the mean colour and tells little.
+    """
+    import keras
+
+    width = x.shape[-1]
+    gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    gate = keras.layers.Conv2D(max(4, width // SQUEEZE), 1, activation="relu", name=f"{name}_reduce")(gate)
+    gate = keras.layers.Conv2D(width, 1, activation="sigmoid", name=f"{name}_expand")(gate)
+    return keras.layers.Multiply(name=f"{name}_excite")([x, gate])

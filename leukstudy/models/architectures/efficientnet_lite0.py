@@ -33,11 +33,11 @@ BLOCKS = (  # repeats, kernel, stride of the first, expansion, output filters
 STEM, HEAD = 32, 1280
 
 
-def backbone(scaled: Any, *, weights: str, filters: list[int]) -> Any:
+def backbone(scaled: Any, *, weights: str) -> Any:
     """Feature map (N, H/32, W/32, 1280) of scaled images (N, H, W, 3), as Keras tensors.
 
     `weights`: 'imagenet' (from the installed package, its SHA-256 verified), 'none' (random, from the seed in
-    force), or the path of a .pth of the same form or of a Keras weights file. `filters` is not used.
+    force), or the path of a .pth of the same form or of a Keras weights file.
 
     Raises MissingWeights when the file is not there and BadWeights when it is damaged or does not fit.
     """

@@ -1,0 +1,232 @@
+"""The three ways to train a network: from scratch, a head on frozen embeddings, and fine-tuning after that head.
+
+Fine-tuning starts where `frozen` ends: the head is first trained alone on the backbone's embeddings, so that its random
+weights do not tear the backbone's apart; then the backbone's layers from `unfreeze` on learn too, on augmented images.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukstudy.models import classical, loop, network
+from leukstudy.models.augment import AugmentedImages
+from leukstudy.models.backend import precision, reseed, seed_everything
+from leukstudy.models.batches import array_batches, class_weights, even_batch, image_batches
+from leukstudy.models.checkpoint import Checkpoint
+from leukstudy.models.embed import embed, images_digest, resize
+from leukstudy.models.saved import as_plain
+from leukstudy.models.store import digest
+from leukstudy.models.weights import weights_identity
+from leukstudy.models.zoo import model_spec
+
+FORMAT = "1"
+"""Part of every checkpoint's key: raise it when training changes what it computes."""
+
+
+@dataclass
+class Rows:
+    """The truth, and which rows are learned from and watched."""
+
+    y: np.ndarray
+    train: np.ndarray
+    """Row numbers, repeated where they are oversampled."""
+    validation: np.ndarray
+    classes: list[str]
+
+
+@dataclass
+class Setting:
+    """Where a training keeps things, and whom it tells."""
+
+    cache: Path | None = None
+    state: Path | None = None
+    say: Callable[[str], None] = print
+    watch: Callable[[dict[str, float]], None] | None = None
+
+
+Trained = tuple[np.ndarray, pd.DataFrame, dict[str, float], Any]
+"""Probabilities (N, K) float32, history, cost, Keras model."""
+
+
+def run(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+    """Train by `settings.mode`; raises ValueError for another one, or for one that its model cannot do."""
+    how = {"scratch": _scratch, "frozen": _frozen, "fine_tune": _fine_tune}.get(settings.mode)
+    if how is None:
+        raise ValueError(f"mode: found '{settings.mode}', expected 'scratch', 'frozen' or 'fine_tune'.")
+    if settings.mode != "frozen" and settings.resample == "smote":
+        raise ValueError(
+            "resample: 'smote' works on features or embeddings, not on images. Set `resample: none` (class_weight "
+            "balances the classes) or `resample: oversample`."
+        )
+    if settings.mode != "scratch" and model_spec(settings.model).pool != "gap":
+        raise ValueError(
+            f"mode: {settings.mode} needs a pretrained backbone; {settings.model} has none. Use mode: scratch."
+        )
+    with precision(settings.mixed_precision, where.say):
+        return how(settings, images, rows, where)
+
+
+def _scratch(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+    seed_everything(settings.seed)
+    backbone = _backbone(settings)
+    model = network.classifier(backbone, **_head(settings, rows), normalise=False)
+    network.follow_statistics(model)
+    return _on_images(settings, images, rows, where, backbone=backbone, model=model, cost={})
+
+
+def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+    head, steps, trace, embed_s = _head_on_embeddings(settings, images, rows, where, watch=where.watch)
+    embeddings = _embeddings(settings, images, where.cache)
+    logits = loop.predict_logits(steps, lambda part: embeddings[part], np.arange(len(rows.y)), 256)
+    # The whole network, for Grad-CAM and export.
+    model = network.classifier(_pretrained(settings), **_head(settings, rows), normalise=True)
+    network.copy_head(head, model)
+    cost = {"embed_s": embed_s, **_cost(trace, model)}
+    return loop.probabilities(logits), trace.table(), cost, model
+
+
+def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+    alone = settings.model_copy(
+        update={"epochs": settings.head_epochs, "optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3}
+        | {"schedule": "constant", "early_stopping": 0}
+    )
+    head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
+    backbone = _pretrained(settings)
+    reseed(settings.seed)
+    model = network.classifier(backbone, **_head(settings, rows), normalise=True)
+    network.copy_head(head, model)
+    learning = network.unfreeze(model, settings.unfreeze)
+    where.say(f"the head is trained; now {learning:,} weights learn, from {settings.unfreeze} on")
+    return _on_images(settings, images, rows, where, backbone=backbone, model=model, cost={"embed_s": embed_s})
+
+
+def _on_images(
+    settings: Any, images: np.ndarray, rows: Rows, where: Setting, *, backbone: Any, model: Any, cost: dict
+) -> Trained:
+    """Train `model` on images, from the checkpoint of a stopped training where there is one, and predict all rows."""
+    size, y = settings.image_size, rows.y
+    weight = class_weights(y[rows.train], len(rows.classes), settings.class_weight)
+    steps = loop.Steps(model, settings, (size, size, 3), len(rows.classes))
+    checkpoint = None
+    if where.state is not None:
+        checkpoint = Checkpoint(where.state / f"seed-{settings.seed}.npz", _identity(settings, images, rows))
+
+    def take(part: np.ndarray) -> np.ndarray:
+        return resize(images[part], size).astype(np.float32)
+
+    try:
+        trace = loop.run_epochs(
+            steps,
+            settings,
+            training=lambda epoch: image_batches(
+                settings, epoch, images=images, y=y, rows=rows.train, weight=weight
+            ),
+            batches=_batches(len(rows.train), settings),
+            take=take,
+            y=y,
+            validation=rows.validation,
+            say=where.say,
+            watch=where.watch,
+            checkpoint=checkpoint,
+        )
+    except loop.TrainingDiverged as error:
+        if checkpoint is None or not checkpoint.path.is_file():
+            raise
+        kept = where.state / f"{settings.model}-last-good.weights.h5"
+        backbone.save_weights(kept)
+        checkpoint.remove()
+        raise loop.TrainingDiverged(
+            f"{error} The backbone of the last good epoch is kept: `weights: {kept}` goes on from it."
+        ) from None
+    logits = loop.predict_logits(steps, take, np.arange(len(y)), settings.batch_size)
+    return loop.probabilities(logits), trace.table(), cost | _cost(trace, model), model
+
+
+def _head_on_embeddings(
+    settings: Any, images: np.ndarray, rows: Rows, where: Setting, watch: Any
+) -> tuple[Any, loop.Steps, loop.Trace, float]:
+    """Train a head on the backbone's embeddings of the images and of `augment.views` augmented copies of each."""
+    start = time.perf_counter()
+    embeddings = _embeddings(settings, images, where.cache)
+    inputs, labels = [embeddings[rows.train]], [rows.y[rows.train]]
+    if settings.augment.views:
+        own = np.unique(rows.train)
+        copies = AugmentedImages(
+            images, settings.augment, seed=settings.seed, views=settings.augment.views, size=settings.image_size, rows=own
+        )  # fmt: skip
+        inputs.append(_embeddings(settings, copies, where.cache))
+        labels.append(np.tile(rows.y[own], settings.augment.views))
+    embed_s = time.perf_counter() - start
+    inputs, labels = np.concatenate(inputs), np.concatenate(labels)
+    where.say(f"embedded {len(embeddings) + len(inputs) - len(rows.train)} images: {inputs.shape[1]} numbers each")
+    seed_everything(settings.seed)
+    head = network.head(inputs.shape[1], **_head(settings, rows), normalise=True)
+    network.set_normalisation(head, inputs)
+    if settings.resample == "smote":
+        inputs, labels = classical.smote(labels, settings.seed).fit_resample(inputs, labels)
+    weight = class_weights(labels, len(rows.classes), settings.class_weight)
+    steps = loop.Steps(head, settings, inputs.shape[1:], len(rows.classes))
+    trace = loop.run_epochs(
+        steps,
+        settings,
+        training=lambda epoch: array_batches(settings, epoch, inputs=inputs, labels=labels, weight=weight),
+        batches=_batches(len(inputs), settings),
+        take=lambda part: embeddings[part],
+        y=rows.y,
+        validation=rows.validation,
+        say=where.say,
+        watch=watch,
+    )
+    return head, steps, trace, embed_s
+
+
+def _embeddings(settings: Any, images: Any, cache: Path | None) -> np.ndarray:
+    source = {"weights": settings.weights, "scaling": settings.scaling, "image_size": settings.image_size}
+    return embed(images, model=settings.model, cache=cache, **source)
+
+
+def _backbone(settings: Any) -> Any:
+    return network.embedder(
+        settings.model, weights=settings.weights, scaling=settings.scaling, image_size=settings.image_size,
+        filters=settings.filters, squeeze_excite=bool(settings.squeeze_excite),
+    )  # fmt: skip
+
+
+def _pretrained(settings: Any) -> Any:
+    """The backbone that was embedded with, frozen; a random one (`weights: none`) is that of seed 0."""
+    seed_everything(0)
+    backbone = _backbone(settings)
+    backbone.trainable = False
+    return backbone
+
+
+def _head(settings: Any, rows: Rows) -> dict[str, Any]:
+    return {"classes": len(rows.classes), "head_units": settings.head_units, "dropout": settings.dropout}
+
+
+def _cost(trace: loop.Trace, model: Any) -> dict[str, float]:
+    return {
+        "epochs": len(trace.history),
+        "first_step_s": trace.first_step_s,
+        "images_per_s": trace.steady_images / trace.steady_s if trace.steady_images else float("nan"),
+        "parameters": int(model.count_params()),
+    }
+
+
+def _batches(count: int, settings: Any) -> int:
+    return -(-count // even_batch(count, settings.batch_size))
+
+
+def _identity(settings: Any, images: np.ndarray, rows: Rows) -> str:
+    """A digest of everything that decides a training's numbers: a checkpoint of another one is not gone on from."""
+    weights = weights_identity(settings.weights, model_spec(settings.model).imagenet)
+    plain = repr(sorted(as_plain(settings).items()))
+    numbers = [rows.y.tobytes(), rows.train.tobytes(), rows.validation.tobytes()]
+    return digest([FORMAT, weights, plain, *numbers, images_digest(images)])

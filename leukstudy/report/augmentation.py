@@ -1,0 +1,87 @@
+"""The figure that shows what augmentation does to training images: each operation alone, and all of them together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from leukstudy.report.pictures import TITLE_SIZE
+
+_SHARE = 0.7  # of the image itself in the MixUp column; Beta's own draws lie mostly near 0 and 1, and show nothing
+
+
+def augmentation_sheet(
+    images: np.ndarray, augment: Any, seed: int, titles: Sequence[str] | None = None
+) -> Figure:
+    """Show a row an image: as it is, after each operation that is on (at its limits), and twice as training draws it.
+
+    images: (N, S, S, 3) uint8 RGB at the size that the network sees; a few. augment: an experiment's settings, as
+    `models.augment.changed` reads them. With MixUp the last column shows an image with the one of the row below. Raises
+    ValueError for images of another form, or another number of titles.
+    """
+    from leukstudy.models.augment import augmented, changed, changes_images
+    from leukstudy.models.mixup import mixed_images
+
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(
+            f"augmentation: {len(images)} images and {len(titles)} titles; expected one title an image."
+        )
+    columns = {"original": images}
+    for name, draw in _limits(augment).items():
+        columns[name] = np.stack([changed(image, *draw) for image in images])
+    if changes_images(augment):
+        for number in (1, 2):
+            columns[f"all together,\ndraw {number}"] = augmented(images, augment, seed + number)
+    if augment.mixup and len(images) > 1:
+        partner, share = np.roll(np.arange(len(images)), -1), np.full(len(images), _SHARE, np.float32)
+        columns[f"MixUp, {_SHARE:.0%} and\n{1 - _SHARE:.0%} of the next"] = mixed_images(images, partner, share)
+    return _drawn(columns, titles)
+
+
+def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
+    """Title of a column -> the settings with one operation on, and the draws that take it to a limit."""
+    from types import SimpleNamespace
+
+    from leukstudy.models.augment import DRAWS
+
+    off = {
+        "flip": False, "rotate": False, "zoom": 0.0, "blur": 0.0, "stain": 0.0, "brightness": 0.0,
+    }  # fmt: skip
+    stain, light = augment.stain, augment.brightness
+    strong, weak = {"azure": 1, "azure_shift": 1}, {"azure": 0, "azure_shift": 0}
+    red, pale = {"eosin": 1, "eosin_shift": 1}, {"eosin": 0, "eosin_shift": 0}
+    wanted = [
+        ("flip", "flipped", {"mirror": 0, "upend": 1}),
+        ("rotate", "quarter turn", {"turn": 0.25}),
+        ("zoom", f"zoomed: {1 - augment.zoom:.0%}\nof the side", {"side": 1}),
+        ("blur", f"blurred: sigma\n{augment.blur:g} pixels", {"blur": 1}),
+        ("stain", f"azure +{stain:.0%},\neosin -{stain:.0%}", strong | pale),
+        ("stain", f"azure -{stain:.0%},\neosin +{stain:.0%}", weak | red),
+        ("brightness", f"darker:\n-{light:.0%}", {"light": 0}),
+        ("brightness", f"brighter:\n+{light:.0%}", {"light": 1}),
+    ]
+    found = {}
+    for operation, title, moved in wanted:
+        if getattr(augment, operation):
+            only = SimpleNamespace(**off | {operation: getattr(augment, operation)})
+            found[title] = (only, np.array([moved.get(name, 0.5) for name in DRAWS]))
+    return found
+
+
+def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str] | None) -> Figure:
+    rows = len(columns["original"])
+    size = (1.12 * len(columns) + (0.9 if titles is not None else 0.1), 1.12 * rows + 0.5)
+    fig, axes = plt.subplots(rows, len(columns), figsize=size, squeeze=False, layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    for ax, (name, pictures) in zip(axes.T, columns.items(), strict=True):
+        ax[0].set_title(name, fontsize=TITLE_SIZE, loc="center")
+        for place, picture in zip(ax, pictures, strict=True):
+            place.imshow(picture)
+            place.set(xticks=[], yticks=[])
+            place.grid(visible=False)
+            place.spines[:].set_visible(False)
+    for ax, title in zip(axes[:, 0], titles or [], strict=False):
+        ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
+    return fig
