@@ -50,7 +50,8 @@ def _squeeze_excite(x: Any, name: str) -> Any:
     import keras
 
     width = x.shape[-1]
-    gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-    gate = keras.layers.Conv2D(max(4, width // SQUEEZE), 1, activation="relu", name=f"{name}_reduce")(gate)
-    gate = keras.layers.Conv2D(width, 1, activation="sigmoid", name=f"{name}_expand")(gate)
+    gate = keras.layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
+    gate = keras.layers.Dense(max(4, width // SQUEEZE), activation="relu", name=f"{name}_reduce")(gate)
+    gate = keras.layers.Dense(width, activation="sigmoid", name=f"{name}_expand")(gate)
+    gate = keras.layers.Reshape((1, 1, width), name=f"{name}_gate")(gate)
     return keras.layers.Multiply(name=f"{name}_excite")([x, gate])

@@ -55,7 +55,7 @@ def _block(x: Any, name: str) -> Any:
     y = keras.layers.MultiHeadAttention(HEADS, WIDTH // HEADS, use_bias=False, name=f"{name}_attention")(y, y)
     x = keras.layers.Add(name=f"{name}_add1")([x, y])
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
-    y = keras.layers.Dense(HIDDEN, activation="gelu", name=f"{name}_dense1")(y)
+    y = keras.layers.Dense(HIDDEN, activation=_gelu, name=f"{name}_dense1")(y)
     y = keras.layers.Dense(WIDTH, name=f"{name}_dense2")(y)
     return keras.layers.Add(name=f"{name}_add2")([x, y])
 
@@ -66,3 +66,10 @@ def _convolution(x: Any, filters: int, *, kernel: int = 1, stride: int = 1, name
     x = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _gelu(x: Any) -> Any:
+    """GELU by its tanh form, as the authors' own code has it; the exact one cannot be written as ONNX."""
+    import keras
+
+    return keras.activations.gelu(x, approximate=True)
