@@ -24,7 +24,8 @@ from leukstudy import kernel
 # Before the imports below, which take as long as a kernel takes to boot.
 BOOTING = kernel.start() if __name__ == "__main__" else None
 
-from leukstudy.notebooks import nbformat, without  # isort: skip - before papermill, which would import it slowly
+from leukstudy.imports import without
+from leukstudy.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
 
 with without("pyarrow"):  # papermill can read notebooks off Hadoop with it: a third of a second
     import papermill
