@@ -4,10 +4,9 @@ nbformat imports jsonschema, which builds a grammar of URIs as it is imported (1
 no notebook needs and that jsonschema leaves out where the package with the grammar is missing: here it is hidden.
 """
 
-import sys
+from leukstudy.imports import without
 
-sys.modules.setdefault("rfc3987_syntax", None)
-
-import nbformat  # noqa: E402
+with without("rfc3987_syntax"):
+    import nbformat
 
 __all__ = ["nbformat"]

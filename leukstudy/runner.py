@@ -7,6 +7,7 @@ The executed notebook is left in `build/notebooks/` without anything that differ
 the same parameters give the same bytes. A failing cell ends the stage with exit code 1.
 """
 
+# ruff: noqa: E402 - the kernel boots while papermill is imported
 import argparse
 import errno
 import os
@@ -18,8 +19,16 @@ import textwrap
 import time
 from pathlib import Path
 
+from leukstudy import kernel
+
+# Before the imports below, which take as long as a kernel takes to boot.
+BOOTING = kernel.start() if __name__ == "__main__" else None
+
+from leukstudy.imports import without
 from leukstudy.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
-import papermill
+
+with without("pyarrow"):  # papermill can read notebooks off Hadoop with it: a third of a second
+    import papermill
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -64,13 +73,12 @@ def run(stage: str, experiment: str | None = None) -> int:
     partial = paths.PARTIAL / final.name
     partial.parent.mkdir(parents=True, exist_ok=True)
     handed = {"params": given} | ({"experiment": experiment} if experiment else {})
-    # The kernel works on this study wherever the runner was called from, and hashes strings alike in every run.
-    os.environ.update(LEUKSTUDY_ROOT=str(paths.ROOT), PYTHONHASHSEED="0", PYDEVD_DISABLE_FILE_VALIDATION="1")
     signal.signal(signal.SIGTERM, _interrupt)
     terminal.say(f"stage {name}")
     started = time.monotonic()
     if stage != "train":
         sweep(study)
+    booted = BOOTING or kernel.start()
     try:
         executed = papermill.execute_notebook(
             _verbatim(source_notebook(stage)),
@@ -81,8 +89,7 @@ def run(stage: str, experiment: str | None = None) -> int:
             progress_bar=False,
             stdout_file=terminal,
             stderr_file=terminal,
-            shutdown_kernel="immediate",  # all is written; a polite farewell takes a kernel with TensorFlow seconds
-            extra_arguments=["--log-level=ERROR"],  # without the kernel's warnings about its own transport
+            km=booted,
         )
     except PapermillExecutionError as error:
         terminal.say(_failure(name, error, partial))
@@ -96,6 +103,8 @@ def run(stage: str, experiment: str | None = None) -> int:
     except KeyboardInterrupt:
         terminal.say(f"{name} was interrupted; nothing of it was kept. `dvc repro` goes on from here.")
         return 130
+    finally:
+        kernel.stop(booted)
     settle(executed, handed)
     nbformat.write(executed, partial)
     os.replace(partial, final)

@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from leukstudy.report.style import HATCHES, LINES, MARKERS, apply_style, colour, new_axes, save_figure
+from leukstudy.report.style import (
+    HATCHES,
+    LINES,
+    MARKERS,
+    apply_style,
+    colour,
+    desaturated,
+    new_axes,
+    save_figure,
+)
 
 __all__ = [  # the look is offered here too: a notebook that draws data needs one import
     "apply_style",
@@ -73,7 +81,7 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
             0.9 / max(3, len(splits)),
             splits_high,
             text,
-            sns.desaturate(colour(index), 0.6),
+            desaturated(colour(index), 0.6),
             alpha=0.25,
         )
         _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))

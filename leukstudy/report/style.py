@@ -1,16 +1,24 @@
 """The look of all figures: style sheet, palette, line styles that can be told apart in grey, saving."""
 
+import colorsys
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import seaborn as sns
+from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 # What tells lines, points and bars apart in a grey print, in the order in which colours are used.
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# seaborn's palette of that name, which is the default: the import of seaborn, and of scipy by it, takes most of a second
+# in every stage.
+COLORBLIND = (
+    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
+)  # fmt: skip
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo")
 
 
@@ -20,21 +28,32 @@ def apply_style(palette: str = "colorblind", dpi: int = 110) -> None:
     `palette` is a seaborn palette name (the default can be told apart by colour-blind readers), `dpi` the
     resolution of saved figures. Raises ValueError for a palette nobody knows.
     """
+    colours = COLORBLIND if palette == "colorblind" else _of_seaborn(palette)
+    plt.style.use(["default", STYLE])
+    plt.rcParams.update({"axes.prop_cycle": cycler(color=colours), "figure.dpi": dpi, "savefig.dpi": dpi})
+
+
+def _of_seaborn(palette: str) -> Sequence[tuple[float, float, float]]:
+    import seaborn as sns  # noqa: PLC0415 - see COLORBLIND
+
     try:
-        colours = sns.color_palette(palette)
+        return sns.color_palette(palette)
     except ValueError as error:
         raise ValueError(
             f"plots.palette '{palette}' is not known; take one such as colorblind, deep, muted, Set2."
         ) from error
-    plt.style.use(["default", STYLE])
-    sns.set_palette(colours)
-    plt.rcParams.update({"figure.dpi": dpi, "savefig.dpi": dpi})
 
 
 def colour(index: int) -> str:
     """Give the palette's colour for the line, class or model at `index`, round and round."""
     cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
     return cycle[index % len(cycle)]
+
+
+def desaturated(tint: str, share: float) -> tuple[float, float, float]:
+    """Give a colour with `share` of its saturation (0-1, that of hue, lightness and saturation) as red, green, blue, 0-1."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(tint))
+    return colorsys.hls_to_rgb(hue, lightness, saturation * share)
 
 
 def save_figure(fig: Figure, path: Path) -> Path:

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from leukstudy.report import curves, pictures, plots, style
@@ -338,6 +339,17 @@ def test_style_takes_palette_and_resolution_and_refuses_unknown_ones(tmp_path):
     assert style.colour(1) != deep
     with pytest.raises(ValueError, match=r"colourblind.*colorblind"):
         style.apply_style("colourblind")
+
+
+def test_the_default_look_is_that_of_seaborn():
+    import seaborn as sns
+
+    assert [to_rgb(style.colour(k)) for k in range(11)] == [
+        *sns.color_palette("colorblind"),
+        to_rgb(style.colour(0)),
+    ]
+    for tint in ("#0173b2", "#ece133", "0.5"):
+        assert style.desaturated(tint, 0.6) == sns.desaturate(tint, 0.6)
 
 
 def test_pictures_are_jpegs_whose_bytes_depend_on_the_figure_alone(tmp_path):

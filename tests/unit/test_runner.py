@@ -1,6 +1,7 @@
 """The runner: what it strips, what it prints, what it refuses."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from leukstudy import params, paths, runner
+from leukstudy import kernel, params, paths, runner
 
 
 def test_settling_removes_what_changes_and_keeps_what_was_shown():
@@ -98,6 +99,40 @@ def test_an_unknown_experiment_ends_with_one_message():
     assert done.returncode == 1
     assert "unknown experiment 'typing-cn': did you mean 'typing-cnn'?" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_kernel_works_on_this_study_and_ends_when_it_is_told_to():
+    started = kernel.start()
+    client = started.blocking_client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        asked = "import os, sys; assert os.environ['LEUKSTUDY_ROOT'] == os.getcwd(); assert not sys.flags.hash_randomization"
+        reply = client.execute_interactive(asked, timeout=60)
+    finally:
+        client.stop_channels()
+        process = started.provisioner.process
+        kernel.stop(started)
+    assert reply["content"]["status"] == "ok"
+    assert process.poll() is not None
+    kernel.stop(started)  # once more does no harm: it is called again when the runner ends
+
+
+def test_a_runner_that_refuses_leaves_no_kernel():
+    code = (
+        "import sys; sys.argv = ['runner', 'trian']\n"
+        "from leukstudy import kernel\n"
+        "began = kernel.start()\n"
+        "print(began.provisioner.pid, flush=True)\n"
+        "from leukstudy import runner\n"
+        "runner.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=paths.ROOT
+    )
+    assert done.returncode == 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
 
 
 def test_a_full_disk_is_said_in_words(monkeypatch):

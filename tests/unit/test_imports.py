@@ -1,0 +1,34 @@
+"""What is imported, and what is not: every stage is two fresh processes, which pay for each import."""
+
+import subprocess
+import sys
+
+import pytest
+
+from leukstudy.imports import without
+
+
+def test_what_is_hidden_is_not_found_and_comes_back():
+    sys.modules.pop("this", None)
+    with without("this", "sys"), pytest.raises(ModuleNotFoundError):
+        import this  # noqa: F401
+    assert "this" not in sys.modules
+    assert "sys" in sys.modules, "what was there already stays"
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import leukstudy.runner", ("pyarrow", "pandas", "matplotlib", "IPython", "rfc3987_syntax")),
+        ("from leukstudy.report import plots; plots.apply_style()", ("seaborn", "scipy", "sklearn")),
+        ("import leukstudy.report.compose", ("seaborn", "scipy", "sklearn", "tensorflow")),
+        (
+            "import leukstudy.data.audit, leukstudy.data.manifest",
+            ("scipy", "sklearn", "matplotlib", "tensorflow"),
+        ),
+    ],
+)
+def test_what_a_stage_does_not_need_is_not_imported(code, heavy):
+    said = f"{code}; import sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
