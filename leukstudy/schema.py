@@ -209,7 +209,7 @@ class Prepare(Block):
 
     size: int = Field(ge=16, le=1024)
     mask_corner: MaskCorner | None
-    mask_boxes: list[Box]
+    mask_boxes: list[Box] | Literal["auto"]
     illumination: bool
     stain: Literal["none", "grey_world", "reinhard", "macenko"]
     gaussian_sigma: float = Field(ge=0, le=10)

@@ -17,7 +17,13 @@ from leukstudy.imaging.masks import (
 from leukstudy.imaging.nuclei import on_bright, transmission
 
 # Less than this differs from the background by noise or by a shadow only (units of _OPPONENT).
-_LEAST_CONTRAST = 8.0
+_LEAST_CONTRAST = 6.0
+# More contrast than this is a red cell's or a nucleus'; it is counted as this, so that it moves no threshold.
+_MOST_CONTRAST = 40
+# Cytoplasm reaches so many nuclear radii from the nucleus; how strong it is, is looked at up to the second number.
+_REACH, _SURELY = 1.4, 0.8
+# What hangs on a cell by a neck thinner than this many nuclear radii to either side is none of it.
+_NECK = 0.35
 # Transmission to shade, red against green, and yellow against blue; the background is at (0, 0, 0). Near
 # white one unit is about one of CIE Lab, with hue counted 1.5 times, at a tenth of its cost.
 _OPPONENT = np.float32([[30, 60, 10, -100], [135, -135, 0, 0], [100, 100, -200, 0]])
@@ -26,34 +32,88 @@ _OPPONENT = np.float32([[30, 60, 10, -100], [135, -135, 0, 0], [100, 100, -200, 
 def cells_around(rgb: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
     """Nuclei with their cytoplasm: (H, W, 3) uint8 RGB and (H, W) bool to (H, W) bool, never less than the nuclei.
 
-    Cytoplasm is what differs from the background around a nucleus, within 1.4 nuclear radii and joined to it
-    by more than a neck, less what has the colour of the red cells further away.
+    Cytoplasm is what differs from the background around a nucleus by half as much as the middle of the cytoplasm does,
+    within 1.4 nuclear radii and joined to it by more than a neck, less what has the colour of the red cells further
+    away. The background is a plane in log transmission, so that light may fall off across the image.
     """
     if not nuclei.any():
         return np.zeros(rgb.shape[:2], dtype=bool)
-    colour = cv2.transform(transmission(cv2.GaussianBlur(on_bright(rgb), (0, 0), 1.0)), _OPPONENT)
-    lightness, red_green, yellow_blue = cv2.split(colour)
-    contrast = np.sqrt(lightness * lightness + red_green * red_green + yellow_blue * yellow_blue)
-    outside = np.minimum(contrast[~nuclei], 40)
-    cut = otsu(outside, 2)[0] if outside.size > 1 and np.ptp(outside) > 1 else 20.0
+    light = transmission(cv2.GaussianBlur(on_bright(rgb), (0, 0), 1.0))
+    contrast = _contrast(cv2.transform(light, _OPPONENT))
+    background = (contrast < _otsu(contrast[~nuclei])) & ~grown(nuclei, 2)
+    colour = cv2.transform(_evenly_lit(light, background), _OPPONENT)
+    contrast = _contrast(colour)
+    cut = _otsu(contrast[~nuclei])
     stuff = (contrast > cut) | nuclei
 
     radius = nuclear_radius(nuclei)
     distance, radii = _from_nuclei(nuclei)
-    near = radii <= 1.4
     red = _red_cells(colour, stuff & ~nuclei, radii)
     if red.any():
-        # Red cells contrast so much that the cut went above pale cytoplasm: cut again, nearby, without them.
         red = cv2.dilate(red.astype(np.uint8), disc(5)) > 0
-        outside = np.minimum(contrast[near & (distance > 3) & ~red], 40)
-        if outside.size > 50:
-            stuff |= contrast > min(cut, max(_LEAST_CONTRAST, otsu(outside, 2)[0]))
-    stuff &= near & (~red | nuclei)
+    near = (radii <= _REACH) & ~red
+    # Red cells and the nucleus' own margin contrast so much that the cut went above pale cytoplasm: cut again.
+    beside = distance > max(2.0, min(3.0, 0.2 * radius))
+    stuff |= contrast > min(cut, _half_height(contrast, nuclei, near, beside, radii))
+    stuff &= near | nuclei
     # Shrink, keep what still hangs on a nucleus, grow: a red cell that merely touches stays behind.
-    neck = max(1.0, 0.3 * radius)
+    neck = max(1.0, _NECK * radius)
     core = touching(shrunk(stuff, neck), nuclei)
     cells = (grown(core, neck) & stuff) | nuclei
     return without_holes(touching(cells, nuclei))
+
+
+def _half_height(
+    contrast: np.ndarray, nuclei: np.ndarray, near: np.ndarray, beside: np.ndarray, radii: np.ndarray
+) -> float:
+    """Half the contrast of the cytoplasm: where an edge that was blurred evenly on both sides once was.
+
+    Cytoplasm is at first what passes the lower of Otsu's two thresholds in `near`, nuclei's margins (not `beside`)
+    left out, and hangs together with nuclei; its median is taken within _SURELY radii, and once more with the new cut.
+    Infinite where too little is left.
+    """
+    outside = np.minimum(contrast[near & beside], _MOST_CONTRAST)
+    if outside.size <= 50:
+        return np.inf
+    cut = otsu(outside, 3)[0]
+    for _ in range(2):
+        cytoplasm = touching((near & (contrast > cut)) | nuclei, nuclei) & near & beside & (radii <= _SURELY)
+        if np.count_nonzero(cytoplasm) > 30:
+            cut = float(np.median(contrast[cytoplasm])) / 2
+    return max(cut, _LEAST_CONTRAST)
+
+
+def _contrast(colour: np.ndarray) -> np.ndarray:
+    """How far each pixel of (H, W, 3) lies from the background, (H, W) float32."""
+    lightness, red_green, yellow_blue = cv2.split(colour)
+    return np.sqrt(lightness * lightness + red_green * red_green + yellow_blue * yellow_blue)
+
+
+def _otsu(contrast: np.ndarray) -> float:
+    """Otsu's threshold of contrasts, large ones counted as _MOST_CONTRAST; half of that where all are alike."""
+    values = np.minimum(contrast, _MOST_CONTRAST)
+    return otsu(values, 2)[0] if values.size > 1 and np.ptp(values) > 1 else _MOST_CONTRAST / 2
+
+
+def _evenly_lit(light: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Transmission over the plane that fits the background's logarithm, (H, W, 3) float32.
+
+    Slopes are held back a little (ridge), for backgrounds that lie on one side. An image with less than 5% of
+    background is given back as it is.
+    """
+    height, width = background.shape
+    places = np.flatnonzero(background)
+    if len(places) < 0.05 * background.size:
+        return light
+    places = places[:: max(1, len(places) // 2000)]
+    down, across = (np.linspace(-1, 1, side) if side > 1 else np.zeros(1) for side in (height, width))
+    terms = np.stack([np.ones(len(places)), down[places // width], across[places % width]], axis=1)
+    seen = np.log(np.maximum(light.reshape(-1, 3)[places], 0.05))
+    ridge = 0.02 * len(places) * np.diag([0, 1, 1])
+    level, slope_down, slope_across = np.linalg.solve(terms.T @ terms + ridge, terms.T @ seen)
+    rows = np.exp(level + down[:, None] * slope_down).astype(np.float32)
+    columns = np.exp(across[:, None] * slope_across).astype(np.float32)
+    return np.minimum(light / (rows[:, None] * columns[None]), 1.1)
 
 
 def _from_nuclei(nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import pandas as pd
 from leukstudy.data.audit.findings import Finding, Thresholds, count
 from leukstudy.data.audit.overlay import corner_mask, find_overlays, has_mark, marks, merge
 from leukstudy.data.audit.shortcuts import shortcut
+from leukstudy.imaging.overlays import place
 
 # Strokes at different places: in this share of a class, where smears show drawn-looking strokes in a few per cent.
 _STROKES, _FEWEST = 0.25, 8
@@ -46,16 +47,17 @@ def overlay_finding(
         masks.append(
             f"set prepare.mask_corner to {{corner: {mask['corner']}, width: {mask['width']:g}, height: {mask['height']:g}}}"
             if mask
-            else "crop the pictures: it lies in no corner"
+            else "crop the pictures where it lies in no corner"
         )
-        where = f"at x {left:.2f}-{right:.2f}, y {top:.2f}-{bottom:.2f}"
+        where = f"at {place(box)}"
         details += [
             (image, "", float(match), f"{label}: {match:.0%} of its edges {where}")
             for image, label, match in zip(
                 kept["image_id"][marked], kept["label"][marked], seen["match"][marked], strict=True
             )
         ]
-    advice = f"{'; '.join(masks)}.".capitalize() + " Then look at the corner baseline again."
+    advice = f"set prepare.mask_boxes to auto, or {'; '.join(masks)}.".capitalize()
+    advice += " Then look at the corner baseline again."
     return Finding("overlay", "fail" if tied else "warn", "; ".join(words) + ".", advice, details)
 
 
