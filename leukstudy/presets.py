@@ -41,8 +41,8 @@ def text_of(name: str) -> str:
         return base_file.read_text(encoding="utf-8")
     yaml = _yaml()
     base = yaml.load(base_file.read_text(encoding="utf-8"))
-    overlay = yaml.load((paths.PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
-    _lay_over(base, overlay, named=False)
+    for overlay in _overlays(yaml, name):
+        _lay_over(base, overlay, named=False)
     stream = StringIO()
     yaml.dump(base, stream)
     return stream.getvalue()
@@ -75,6 +75,13 @@ def write(name: str) -> Path | None:
         raise
     os.replace(part, paths.PARAMS)
     return kept
+
+
+def _overlays(yaml: YAML, name: str) -> list[CommentedMap]:
+    """The preset's overlay, after those of the preset that its key `over` names."""
+    overlay = yaml.load((paths.PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
+    below = overlay.pop("over", None)
+    return [*(_overlays(yaml, below) if below else []), overlay]
 
 
 def _lay_over(base: CommentedMap, overlay: CommentedMap, *, named: bool) -> None:
