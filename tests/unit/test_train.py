@@ -209,7 +209,7 @@ def test_fine_tuning_starts_from_the_head_and_keeps_batch_normalisation(tmp_path
     study = smears()
     chosen = settings(
         **LITE, mode="fine_tune", unfreeze="all", head_epochs=10, epochs=2, optimiser="adamw", weight_decay=0.01,
-        learning_rate=3e-4, schedule="one_cycle", label_smoothing=0.05, clip_norm=1.0, augment=OFF | {"brightness": 0.1},
+        learning_rate=3e-5, schedule="one_cycle", label_smoothing=0.05, clip_norm=1.0, augment=OFF | {"brightness": 0.1},
     )  # fmt: skip
     found = fit(chosen, **study, cache=tmp_path / "cache", say=quiet)
     assert (found.probabilities.argmax(axis=1) == study["y"])[study["split"] == "test"].mean() > 0.9
