@@ -25,6 +25,7 @@ from leukstudy import kernel
 BOOTING = kernel.start() if __name__ == "__main__" else None
 
 from leukstudy.imports import without
+
 from leukstudy.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
 
 with without("pyarrow"):  # papermill can read notebooks off Hadoop with it: a third of a second
