@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 
+from leukstudy.imports import without
+
 
 @cache
 def tensorflow() -> ModuleType:
@@ -31,7 +33,9 @@ def tensorflow() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _quiet_stderr():
-        import tensorflow as tf
+        with without("sklearn"):  # Keras can wrap its models for it: half a second of it and of scipy
+            import keras  # noqa: F401 - now, while it finds none
+            import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
     tf.config.experimental.enable_op_determinism()
