@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from leukstudy.imports import without
 
@@ -67,6 +68,12 @@ def reseed(seed: int) -> None:
     import keras
 
     keras.utils.set_random_seed(seed)
+
+
+def several_devices() -> Any:
+    """A `tf.distribute.MirroredStrategy` over all GPUs where there are two or more, else None."""
+    tf = tensorflow()
+    return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
 
 
 @contextmanager

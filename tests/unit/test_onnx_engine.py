@@ -64,7 +64,9 @@ def run(proto, tmp_path_factory):
 def test_equals_keras(model, run, images):
     expected = model(images.astype(np.float32), training=False).numpy()
     assert np.abs(run(images) - expected).max() < 1e-5 * np.abs(expected).max()
-    assert np.median(expected.std(axis=0)) > 1e-2, "the images cannot be told apart: the test would prove nothing"
+    assert np.median(expected.std(axis=0)) > 1e-2, (
+        "the images cannot be told apart: the test would prove nothing"
+    )
 
 
 def test_graph_has_the_form_that_fuses(proto):
