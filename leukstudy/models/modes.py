@@ -100,15 +100,8 @@ def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Tr
 
 
 def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
-    alone = settings.model_copy(
-        update={
-            "epochs": settings.head_epochs,
-            "optimiser": "adam",
-            "weight_decay": 0.0,
-            "learning_rate": 1e-3,
-        }
-        | {"schedule": "constant", "early_stopping": 0}
-    )
+    plain = {"optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3, "schedule": "constant"}
+    alone = settings.model_copy(update=plain | {"epochs": settings.head_epochs, "early_stopping": 0})
     head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
     strategy = several_devices()
     with _scope(strategy):
