@@ -137,7 +137,7 @@ def test_smote_balances_and_says_when_it_cannot():
     with pytest.raises(ValueError, match="at least 2 training images"):
         pipeline(settings(resample="smote"), np.array([0, 0, 1]))
     with pytest.raises(
-        ValueError, match="smallest class has 1 training images.*expected at least 2 of every class"
+        ValueError, match=r"smallest class has 1 training images.*expected at least 2 of every class"
     ):
         pipeline(settings(model="svm"), np.array([0, 0, 1]))
     with pytest.raises(ValueError, match="expected at least 4 of every class"):
@@ -227,8 +227,9 @@ def test_an_svm_is_calibrated_on_patients_it_did_not_see():
     mixed = pipeline(settings(model="svm", c=10.0), y).fit(x, y)
     for train, test in apart.cv:
         assert not set(groups[train]) & set(groups[test])
-    sure = [np.abs(model.predict_proba(x)[:, 1] - 0.5).mean() for model in (apart, mixed)]
-    assert sure[0] < 0.25 < 0.4 < sure[1]
+    truth = [model.predict_proba(x)[np.arange(120), y].mean() for model in (apart, mixed)]
+    assert truth[0] < 0.6, "what was learned by heart is not trusted"
+    assert truth[1] > 0.9
 
 
 def test_an_svm_weighs_classes_alike_and_holds_resampled_rows_apart():
