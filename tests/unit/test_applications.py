@@ -78,7 +78,7 @@ def test_imagenet_is_what_keras_computes(name, tmp_path, monkeypatch):
     [
         ("mobilenet_v2", "keras"),
         ("mobilenet_v2", "ours"),
-        ("efficientnet_b3", "keras"),
+        pytest.param("efficientnet_b3", "keras", marks=pytest.mark.slow),
         pytest.param("efficientnet_b3", "ours", marks=pytest.mark.slow),
     ],
 )
