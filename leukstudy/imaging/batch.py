@@ -138,12 +138,25 @@ def _plain(mask: Mapping[str, Any] | object | None) -> dict[str, Any] | None:
 
 
 def _each(work: partial, chunks: list, images: int, workers: int | None) -> list:
-    """`work` of every chunk, in order; in processes where there are enough images."""
+    """`work` of every chunk, in order; by this process and, where there are enough images, by others beside it.
+
+    A process takes a second to start and to import. This one works from the last chunk on meanwhile, and stays one
+    of the `workers`.
+    """
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     if workers == 1 or images < _WORTH_A_POOL:
         return [work(chunk) for chunk in chunks]
-    with processes(workers) as pool:
-        return list(pool.map(work, chunks))
+    with processes(workers - 1) as pool:
+        waiting = [pool.submit(work, chunk) for chunk in chunks]
+        own = {}
+        try:
+            for index in reversed(range(len(chunks))):
+                if waiting[index].cancel():  # no other process has begun it
+                    own[index] = work(chunks[index])
+            return [own[index] if index in own else one.result() for index, one in enumerate(waiting)]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str, Any]) -> list[dict]:

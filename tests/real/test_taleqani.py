@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from leukstudy.data.audit.burnt_in import overlay_finding
+from leukstudy.data.audit.findings import Thresholds
 from leukstudy.data.group import file_numbers
 from leukstudy.data.manifest import catalogue, flow
 from leukstudy.data.split import SPLITS, assign
 from leukstudy.imaging.batch import prepare_all
+from leukstudy.imaging.overlays import overlays
 
 ROOT = Path(__file__).resolve().parents[3] / "shared" / "data" / "taleqani"
 pytestmark = [
@@ -72,3 +76,24 @@ def test_a_sample_is_prepared(manifest, tmp_path):
     # the painted corner is flat, and nothing is found in it
     corner = np.load(tmp_path / "out" / "images.npy")[:, -33:, -77:]
     assert (corner.reshape(len(corner), -1, 3).std(axis=1) == 0).all()
+
+
+def test_the_scale_bar_is_found_and_masked_untold(manifest, tmp_path):
+    kept = manifest[manifest["excluded"] == ""]
+    finding = overlay_finding(kept, ROOT, Thresholds())
+    details = pd.DataFrame(finding.details, columns=["image_id", "other_id", "value", "note"])
+    (box,) = overlays(details.assign(check="overlay"))
+    left, top, right, bottom = box
+    assert left <= 0.87 and top <= 0.91 and right == 1 and bottom >= 0.99
+    assert (right - left) * (bottom - top) < 0.03
+    sample = manifest.groupby("label").head(3)
+    prepare_all(ROOT, sample, tmp_path / "out", size=224, mask_boxes=[box], workers=1)
+    images = np.load(tmp_path / "out" / "images.npy")
+    patch = images[:, int(np.ceil(224 * top)) : int(224 * bottom), int(np.ceil(224 * left)) :]
+    assert (patch == patch[:, :1, :1]).all()
+
+
+def test_most_fields_are_no_failed_segmentation(manifest, tmp_path):
+    sample = manifest[manifest["excluded"] == ""].iloc[::20]
+    features = prepare_all(ROOT, sample, tmp_path / "out", size=224, workers=1)
+    assert features["quality_failed"].mean() < 0.12 and (features["quality_cells"] > 1).mean() > 0.9

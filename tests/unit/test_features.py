@@ -298,13 +298,17 @@ def test_what_models_see_changes_neither_masks_nor_features(data, tmp_path):
     assert images[0].shape == images[1].shape and not np.array_equal(*images)
 
 
-def test_a_batch_that_fails_leaves_the_old_result(data, tmp_path):
+@pytest.mark.parametrize("pool", [False, True])
+def test_a_batch_that_fails_leaves_the_old_result(data, tmp_path, monkeypatch, pool):
     root, manifest = data
+    if pool:
+        monkeypatch.setattr(batch, "_WORTH_A_POOL", 1)
+        monkeypatch.setattr(batch, "_CHUNK", 8)
     prepare_all(root, manifest, tmp_path / "out", size=32)
     before = (tmp_path / "out" / "features.csv").read_bytes()
     changed = manifest.assign(excluded="")  # as though the empty file had become so after cataloguing
     with pytest.raises(BadImage, match="empty file"):
-        prepare_all(root, changed, tmp_path / "out", size=32)
+        prepare_all(root, changed, tmp_path / "out", size=32, workers=2)
     assert (tmp_path / "out" / "features.csv").read_bytes() == before
     assert os.listdir(tmp_path) == ["out"]
 

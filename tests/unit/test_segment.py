@@ -2,10 +2,13 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from fabricate import blob_cell
 
-from leukstudy.imaging.quality import judge
+from leukstudy import paths
+from leukstudy.imaging.io import read_image
+from leukstudy.imaging.quality import judge, main_cell
 from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
 
 
@@ -143,6 +146,57 @@ def test_flags_say_what_went_wrong(drawn):
     specks[20:70:6, 20:70:6] = True
     assert "fragmented" in raised(rgb, specks, ~nothing)
     assert "low_contrast" in raised(np.full_like(rgb, 120), nucleus, cell)
+
+
+def test_light_that_falls_off_is_no_cytoplasm(drawn):
+    scores = []
+    for rgb, truth in drawn[:8]:
+        light = np.linspace(1, 0.7, rgb.shape[1])[None, :, None]
+        scores.append(dice(segment_cells(np.rint(rgb * light).astype(np.uint8)), truth > 0))
+    assert np.mean(scores) > 0.87  # with the background taken for equally bright everywhere: 0.77
+
+
+def test_pale_cytoplasm_is_not_cut_short():
+    folder = paths.ROOT / "assets" / "phantom"
+    about = pd.read_csv(folder / "metadata.csv")
+    pale = about.loc[about["cell_type"].isin(["neutrophil", "metamyelocyte", "myelocyte"]), "path"][::5]
+    ratios = []
+    for path in pale:
+        rgb, truth = read_image(folder / path), read_image(folder / "_truth" / path)[:, :, 0]
+        ratios.append(segment_cells(rgb).sum() / (truth > 64).sum())
+    assert len(ratios) > 30 and 0.9 < np.mean(ratios) < 1.1 and np.mean(np.array(ratios) < 0.7) < 0.05, (
+        np.mean(ratios),
+        np.mean(np.array(ratios) < 0.7),
+    )
+
+
+def test_a_field_with_a_cut_cell_has_not_failed_and_measures_a_whole_one():
+    field = np.full((120, 160, 3), 230, np.uint8)
+    y, x = np.mgrid[:120, :160]
+    cut, whole, small = (
+        (y - r) ** 2 + (x - c) ** 2 < k**2 for r, c, k in ((0, 60, 24), (80, 40, 18), (70, 130, 7))
+    )
+    field[cut | whole | small] = (90, 40, 130)
+
+    def judged(*cells):
+        nuclei = np.logical_or.reduce(cells)
+        labels = sum(number * cell for number, cell in enumerate(cells, 1)).astype(np.int32)
+        return main_cell(nuclei, labels), judge(field, nuclei, labels)
+
+    main, flags = judged(cut, whole, small)
+    assert main == 2 and not flags["quality_failed"] and flags["quality_cells"] == 3
+    main, flags = judged(cut, small)  # a neighbour is no substitute for the cell that the crop is of
+    assert main == 1 and flags["quality_touches_border"] and flags["quality_failed"]
+    main, flags = judged(cut)
+    assert main == 1 and flags["quality_touches_border"]
+
+
+def test_nuclei_that_touch_share_no_border():
+    y, x = np.mgrid[:80, :120]
+    left, right = (y - 40) ** 2 + (x - 40) ** 2 < 20**2, (y - 40) ** 2 + (x - 78) ** 2 < 20**2
+    labels = np.where(x < 59, left * 1, right * 2).astype(np.int32)
+    labels[left & right & (x < 59)] = 1
+    assert judge(np.full((80, 120, 3), 120, np.uint8), labels > 0, labels)["quality_touches_border"] == 0
 
 
 def test_what_is_no_image_is_refused():

@@ -106,7 +106,8 @@ def field(path: Path) -> None:
         wide = 0.6 if thing.number == 0 else 1.6
         axes[1].add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=wide))
         if thing.number:
-            axes[1].text(x0, y0 - 4, thing.cell_type.replace("_", " "), fontsize=7)
+            beside = y0 - 4 if y0 > 14 else y1 + 11  # above its box, or below where the title would be met
+            axes[1].text(x0, beside, thing.cell_type.replace("_", " "), fontsize=7)
     labels = np.where(drawing.nuclei > 0, 2.0 * drawing.cells, 2.0 * drawing.cells - 0.7) * (
         drawing.cells > 0
     )
