@@ -52,7 +52,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-def run(cache, table=None, images=None, block=None, settings=SETTINGS, say=lambda _: None):
+def run(cache, table=None, images=None, *, block=None, settings=SETTINGS, say=len):
     table = manifest() if table is None else table
     images = smears(manifest()) if images is None else images
     rows, kept, y = tune.developing_rows(table, TASK["classes"], task="detection")
