@@ -299,3 +299,24 @@ def test_a_search_stage_gets_its_experiment_and_task_only():
     assert list(given) == ["tasks", "train", "tune"]
     assert list(given["train"]) == ["detection-efficientnet_lite0"]
     assert list(given["tasks"]) == ["detection"]
+
+
+def test_scores_are_those_of_scikit_learn_and_a_fold_without_a_class_has_no_auroc():
+    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+    rng = np.random.default_rng(1)
+    y = np.arange(60) % 3
+    chances = rng.dirichlet(np.ones(3), 60) + 0.5 * np.eye(3)[y]
+    chances = (chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
+    names = np.array([f"i{n}" for n in range(60)])
+    fold = np.where(y == 2, 1, np.arange(60) // 30)  # the last class lies in one fold
+    rows = pd.DataFrame({"image_id": names, "group_id": names, "split": "train", "fold": fold})
+    task = {"classes": {name: [name] for name in "abc"}, "positive": None}
+    scores = tune._scores(chances, rows, y, task, tune._weights(rows, y, [0, 1]))
+    assert scores.shape == (3, 1 + 2 + tune.RESAMPLES)
+    assert scores[0, 0] == pytest.approx(roc_auc_score(y, chances, multi_class="ovr"), abs=1e-5)
+    assert scores[1, 0] == pytest.approx(log_loss(y, chances), rel=1e-5)
+    assert scores[2, 0] == accuracy_score(y, chances.argmax(axis=1))
+    assert np.isnan(scores[0, 1]) and np.isfinite(scores[:, 2]).all()
+    mine = fold == 0
+    assert scores[2, 1] == pytest.approx(accuracy_score(y[mine], chances[mine].argmax(axis=1)))
