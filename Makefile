@@ -38,6 +38,7 @@ bench: setup ## Print what the heavy parts cost, each beside its alternative (ru
 	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/audit.py
 	@$(BIN)/python benchmarks/imaging.py
+	@$(BIN)/python benchmarks/models.py
 
 lock: setup ## Pin the dependencies of pyproject.toml anew in requirements.lock
 	@$(BIN)/python -m pip install --quiet uv

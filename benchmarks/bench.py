@@ -71,23 +71,7 @@ def main() -> None:
             ours = timed(lambda method=method: [METHODS[method](image) for image in images])
             paper = timed(lambda: [METHODS["otsu_grey"](image) for image in images])
             row(f"nuclei by {method}, 1 core", count, ours, "otsu_grey (paper A)", paper)
-        embedding(images, folder)
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
-
-
-def embedding(images: np.ndarray, folder: Path) -> None:
-    """Frozen EfficientNet-Lite0 at 224: ONNX Runtime (what the study uses on a CPU) beside Keras' predict."""
-    from leukstudy.models.embed import embed, resize  # noqa: PLC0415 - TensorFlow is needed from here on
-    from leukstudy.models.network import embedder  # noqa: PLC0415
-
-    how = {"model": "efficientnet_lite0", "weights": "imagenet", "scaling": "imagenet", "image_size": 224}
-    embed(images[:8], **how, cache=folder)  # converts the backbone, once
-    ours = timed(lambda: embed(images, **how, cache=folder))
-    keras_model = embedder(how["model"], weights="imagenet", scaling="imagenet", image_size=224)
-    batch = resize(images, 224).astype(np.float32)
-    keras_model.predict(batch[:32], verbose=0)
-    theirs = timed(lambda: keras_model.predict(batch, batch_size=32, verbose=0))
-    row("embed EfficientNet-Lite0 at 224, ONNX Runtime", len(images), ours, "Keras predict", theirs)
 
 
 if __name__ == "__main__":

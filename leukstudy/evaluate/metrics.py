@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, roc_curve
 
 COLUMNS = ("image_id", "group_id", "split", "y_true", "y_pred")
 METRICS = ("auroc", "accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1")
@@ -122,6 +121,9 @@ def score(predictions: pd.DataFrame, task: Mapping) -> dict[str, float]:
 
 def per_class(predictions: pd.DataFrame, task: Mapping) -> pd.DataFrame:
     """Score each class against the rest: class, precision, recall, specificity, f1, auroc, images, groups."""
+    # here and below: scikit-learn takes a second, and stages that only read predictions need none of it
+    from sklearn.metrics import precision_recall_fscore_support, roc_auc_score  # noqa: PLC0415
+
     check_predictions(predictions, task)
     classes = task_classes(task)
     truth, guess = predictions["y_true"].to_numpy(), predictions["y_pred"].to_numpy()
@@ -149,6 +151,8 @@ def per_class(predictions: pd.DataFrame, task: Mapping) -> pd.DataFrame:
 
 def confusion(predictions: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """Count images: rows are the true classes, columns the predicted ones, both in the order of `classes`."""
+    from sklearn.metrics import confusion_matrix  # noqa: PLC0415
+
     counts = confusion_matrix(predictions["y_true"], predictions["y_pred"], labels=classes)
     return pd.DataFrame(
         counts, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted")
@@ -162,6 +166,8 @@ def roc(predictions: pd.DataFrame, task: Mapping, of: str | None = None) -> pd.D
     of all one-vs-rest curves (vertical averaging, Fawcett 2006), whose threshold is NaN and whose area is
     the macro AUROC. Raises `PredictionError`.
     """
+    from sklearn.metrics import roc_curve  # noqa: PLC0415
+
     check_predictions(predictions, task)
     classes = task_classes(task)
     of = of if of is not None else task.get("positive")

@@ -9,6 +9,8 @@ from leukstudy.imaging.masks import pieces
 _ALL_NUCLEUS, _ALL_CELL = 0.8, 0.95
 # A nucleus that shares this part of its outline with the image's border is cut off.
 _CUT = 0.05
+# A whole cell is the main one, though one that is cut off weighs more, from this share of that one's weight on.
+_COMPARABLE = 0.5
 # More separate nuclear pieces in one cell than any granulocyte has lobes.
 _MOST_PIECES = 8
 # Nucleus and what surrounds it differ by less than this (grey levels): the outline is drawn on noise.
@@ -19,7 +21,7 @@ QUALITY: dict[str, tuple[str, str]] = {
     "quality_everything_found": ("0 or 1", "1: nuclei fill 80% of the image, or cells 95%"),
     "quality_touches_border": (
         "0 or 1",
-        "1: the image cuts the main nucleus off (5% of its outline lie on the border)",
+        "1: the image cuts the main nucleus off (5% of its outline lie on the border) and shows no comparable cell whole",
     ),
     "quality_fragmented": ("0 or 1", "1: the main cell's nucleus is in more than 8 pieces"),
     "quality_low_contrast": (
@@ -45,11 +47,12 @@ def judge(rgb: np.ndarray, nuclei: np.ndarray, cells: np.ndarray) -> dict[str, f
     if not nuclei.any():
         return flags | {"quality_nothing_found": 1.0, "quality_failed": 1.0}
     labels = cell_labels(nuclei, cells)
-    nucleus = nuclei & (labels == main_cell(nuclei, labels))
+    main = main_cell(nuclei, labels)
+    nucleus = nuclei & (labels == main)
     everything = nuclei.mean() > _ALL_NUCLEUS or (labels > 0).mean() > _ALL_CELL
     flags |= {
         "quality_everything_found": float(everything),
-        "quality_touches_border": float(_on_border(nucleus) > _CUT),
+        "quality_touches_border": float(_on_border(nuclei, labels)[main] > _CUT),
         "quality_fragmented": float(pieces(nucleus)[0] - 1 > _MOST_PIECES),
         "quality_low_contrast": float(_contrast(rgb, nucleus) < _LEAST_CONTRAST),
     }
@@ -65,20 +68,32 @@ def cell_labels(nuclei: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def main_cell(nuclei: np.ndarray, labels: np.ndarray) -> int:
-    """The label of the cell with most nucleus, where nucleus counts half as much at the corners as at the centre."""
+    """The label of the cell with most nucleus, where nucleus counts half as much at the corners as at the centre.
+
+    In a field the largest cell is often one that the image cuts off, and says nothing of its size: a cell whose nucleus
+    is whole is taken instead, where one weighs at least half as much. A crop whose only large nucleus is cut keeps
+    it, and is flagged.
+    """
     height, width = labels.shape
     rows, columns = np.nonzero(nuclei)
     away = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5) / np.hypot(0.5, 0.5)
     weight = np.bincount(labels[rows, columns], 1 - 0.5 * away, labels.max() + 1)
     weight[0] = -1
-    return int(np.argmax(weight))
+    whole = np.where(_on_border(nuclei, labels) > _CUT, -1, weight)
+    best = whole if whole.max() >= _COMPARABLE * weight.max() else weight
+    return int(np.argmax(best))
 
 
-def _on_border(mask: np.ndarray) -> float:
-    """The part of a mask's outline that lies on the image's border."""
-    border = sum(int(np.count_nonzero(edge)) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-    inner = np.count_nonzero(mask & ~(cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0))
-    return border / max(border + inner, 1)
+def _on_border(nuclei: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The part of each cell's nuclear outline that lies on the image's border, (labels + 1,) float64."""
+    own = np.where(nuclei, labels, 0).astype(np.float32)  # exact up to 16 million cells
+    square = np.ones((3, 3), np.uint8)
+    edge = (cv2.erode(own, square) != own) | (cv2.dilate(own, square) != own)
+    count = labels.max() + 1
+    inner = np.bincount(labels[edge & nuclei], minlength=count)
+    frame = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]]).astype(int)
+    border = np.bincount(frame, minlength=count)
+    return border / np.maximum(border + inner, 1)
 
 
 def _contrast(rgb: np.ndarray, nucleus: np.ndarray) -> float:

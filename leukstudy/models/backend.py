@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+from typing import Any
+
+from leukstudy.imports import without
 
 
 @cache
@@ -31,7 +34,9 @@ def tensorflow() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _quiet_stderr():
-        import tensorflow as tf
+        with without("sklearn"):  # Keras can wrap its models for it: half a second of it and of scipy
+            import keras  # noqa: F401 - now, while it finds none
+            import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
     tf.config.experimental.enable_op_determinism()
@@ -63,6 +68,12 @@ def reseed(seed: int) -> None:
     import keras
 
     keras.utils.set_random_seed(seed)
+
+
+def several_devices() -> Any:
+    """A `tf.distribute.MirroredStrategy` over all GPUs where there are two or more, else None."""
+    tf = tensorflow()
+    return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
 
 
 @contextmanager

@@ -60,11 +60,15 @@ class Steps:
     """A network's two traced steps and its optimiser.
 
     settings: optimiser, learning_rate, weight_decay, clip_norm, loss, focal_gamma, label_smoothing, xla (on a GPU only).
+    strategy: a tf.distribute.MirroredStrategy in whose scope the model and this were made, where there are several
+    devices: each takes its share of every batch, and all move by the sum of their gradients.
     """
 
-    def __init__(self, model: Any, settings: Any, input_shape: tuple[int, ...], classes: int) -> None:
+    def __init__(
+        self, model: Any, settings: Any, input_shape: tuple[int, ...], classes: int, strategy: Any = None
+    ) -> None:
         tf = tensorflow()
-        self.model, self._settings = model, settings
+        self.model, self._settings, self._strategy = model, settings, strategy
         self.logits = logits_model(model)
         self._variables = [variable.value for variable in model.trainable_variables]
         self.optimiser = Optimiser(settings, self._variables)
@@ -87,11 +91,27 @@ class Steps:
     def _train(self, inputs: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         """One step; gives the weighted sum of losses and the number of right answers."""
         tf = tensorflow()
+        count = tf.cast(tf.shape(targets)[0], tf.float32)
+        if self._strategy is None:
+            return self._move(inputs, targets, weights, count)
+        devices = self._strategy.num_replicas_in_sync
+
+        def share() -> tuple[Any, Any]:
+            own = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return self._move(inputs[own::devices], targets[own::devices], weights[own::devices], count)
+
+        return tuple(self._strategy.reduce("sum", part, axis=None) for part in self._strategy.run(share))
+
+    def _move(self, inputs: Any, targets: Any, weights: Any, count: Any) -> tuple[Any, Any]:
+        tf = tensorflow()
         with tf.GradientTape() as tape:
             logits = tf.cast(self.logits(inputs, training=True), tf.float32)
             total = tf.reduce_sum(losses_of(logits, targets, self._settings) * weights)
-            loss = total / tf.cast(tf.shape(targets)[0], tf.float32)
-        self.optimiser.apply(tape.gradient(loss, self._variables))
+            loss = total / count
+        gradients = tape.gradient(loss, self._variables)
+        if self._strategy is not None:
+            gradients = tf.distribute.get_replica_context().all_reduce("sum", gradients)
+        self.optimiser.apply(gradients)
         right = tf.argmax(two_columns(logits), axis=1) == tf.argmax(targets, axis=1)
         return total, tf.reduce_sum(tf.cast(right, tf.int32))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pandas as pd
 
 from leukstudy.models import classical, loop, network
 from leukstudy.models.augment import AugmentedImages
-from leukstudy.models.backend import precision, reseed, seed_everything
+from leukstudy.models.backend import precision, reseed, seed_everything, several_devices
 from leukstudy.models.batches import array_batches, class_weights, even_batch, image_batches
 from leukstudy.models.checkpoint import Checkpoint
 from leukstudy.models.embed import embed, images_digest, resize
@@ -77,10 +78,14 @@ def run(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Traine
 
 def _scratch(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
     seed_everything(settings.seed)
-    backbone = _backbone(settings)
-    model = network.classifier(backbone, **_head(settings, rows), normalise=False)
+    strategy = several_devices()
+    with _scope(strategy):
+        backbone = _backbone(settings)
+        model = network.classifier(backbone, **_head(settings, rows), normalise=False)
     network.follow_statistics(model)
-    return _on_images(settings, images, rows, where, backbone=backbone, model=model, cost={})
+    return _on_images(
+        settings, images, rows, where, backbone=backbone, model=model, cost={}, strategy=strategy
+    )
 
 
 def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
@@ -95,34 +100,39 @@ def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Tr
 
 
 def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
-    alone = settings.model_copy(
-        update={
-            "epochs": settings.head_epochs,
-            "optimiser": "adam",
-            "weight_decay": 0.0,
-            "learning_rate": 1e-3,
-        }
-        | {"schedule": "constant", "early_stopping": 0}
-    )
+    plain = {"optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3, "schedule": "constant"}
+    alone = settings.model_copy(update=plain | {"epochs": settings.head_epochs, "early_stopping": 0})
     head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
-    backbone = _pretrained(settings)
-    reseed(settings.seed)
-    model = network.classifier(backbone, **_head(settings, rows), normalise=True)
+    strategy = several_devices()
+    with _scope(strategy):
+        backbone = _pretrained(settings)
+        reseed(settings.seed)
+        model = network.classifier(backbone, **_head(settings, rows), normalise=True)
     network.copy_head(head, model)
     learning = network.unfreeze(model, settings.unfreeze)
     where.say(f"the head is trained; now {learning:,} weights learn, from {settings.unfreeze} on")
+    cost = {"embed_s": embed_s}
     return _on_images(
-        settings, images, rows, where, backbone=backbone, model=model, cost={"embed_s": embed_s}
+        settings, images, rows, where, backbone=backbone, model=model, cost=cost, strategy=strategy
     )
 
 
 def _on_images(
-    settings: Any, images: np.ndarray, rows: Rows, where: Setting, *, backbone: Any, model: Any, cost: dict
+    settings: Any,
+    images: np.ndarray,
+    rows: Rows,
+    where: Setting,
+    *,
+    backbone: Any,
+    model: Any,
+    cost: dict[str, float],
+    strategy: Any,
 ) -> Trained:
     """Train `model` on images, from the checkpoint of a stopped training where there is one, and predict all rows."""
     size, y = settings.image_size, rows.y
     weight = class_weights(y[rows.train], len(rows.classes), settings.class_weight)
-    steps = loop.Steps(model, settings, (size, size, 3), len(rows.classes))
+    with _scope(strategy):
+        steps = loop.Steps(model, settings, (size, size, 3), len(rows.classes), strategy)
     checkpoint = None
     if where.state is not None:
         checkpoint = Checkpoint(where.state / f"seed-{settings.seed}.npz", _identity(settings, images, rows))
@@ -229,6 +239,11 @@ def _cost(trace: loop.Trace, model: Any) -> dict[str, float]:
         "images_per_s": trace.steady_images / trace.steady_s if trace.steady_images else float("nan"),
         "parameters": int(model.count_params()),
     }
+
+
+def _scope(strategy: Any) -> Any:
+    """Where variables are made: a copy on each device of the strategy, or just here."""
+    return nullcontext() if strategy is None else strategy.scope()
 
 
 def _batches(count: int, settings: Any) -> int:

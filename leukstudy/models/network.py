@@ -133,9 +133,8 @@ def block_starts(model: Any) -> list[str]:
     names = [layer.name for layer in model.layers]
     starts: dict[str, str] = {}
     for layer in model.layers[: names.index("pool")]:
-        if (
-            layer.weights
-        ):  # conv5_block3_1_conv belongs to conv5, block_13_expand to block_13, block2b_se to block2
+        # conv5_block3_1_conv belongs to conv5, block_13_expand to block_13, block2b_se_expand to block2
+        if layer.weights and type(layer).__name__ != "BatchNormalization":
             block = re.match(r"[A-Za-z]+(_?\d+)?", layer.name)
             starts.setdefault(block.group() if block else layer.name, layer.name)
     return list(starts.values())

@@ -43,7 +43,8 @@ def two_columns(logits: Any) -> Any:
 class Optimiser:
     """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) or SGD with Nesterov momentum.
 
-    Holds its own state in `state`, a list of tf.Variables, so that a stopped training can go on with it.
+    Holds its own state in `state`, a list of tf.Variables, so that a stopped training can go on with it. Variables are
+    written by their handles, which are those of the device that asks: on several, each moves its own copy.
     """
 
     def __init__(self, settings: Any, variables: list[Any]) -> None:
@@ -66,7 +67,9 @@ class Optimiser:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
         for variable, gradient, slots in zip(self._variables, gradients, self._slots, strict=True):
             if self._decay and len(variable.shape) > 1:  # weights decay, biases and scales do not
-                variable.assign_sub(self.rate * self._decay * variable)
+                tf.raw_ops.AssignSubVariableOp(
+                    resource=variable.handle, value=self.rate * self._decay * variable
+                )
             if self._name == "sgd":
                 tf.raw_ops.ResourceApplyKerasMomentum(
                     var=variable.handle, accum=slots[0].handle, lr=self.rate, grad=gradient, momentum=MOMENTUM,
@@ -79,7 +82,7 @@ class Optimiser:
                     epsilon=EPSILON,
                 )  # fmt: skip
         for power, beta in zip(self._powers, BETAS, strict=True):
-            power.assign(power * beta)
+            tf.raw_ops.AssignVariableOp(resource=power.handle, value=power * beta)
 
 
 def scheduled_rate(settings: Any, step: int, steps: int) -> float | None:

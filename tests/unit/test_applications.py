@@ -73,8 +73,15 @@ def test_imagenet_is_what_keras_computes(name, tmp_path, monkeypatch):
     assert np.allclose(ours(pixels, training=False).numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_b3"])
-@pytest.mark.parametrize("whose", ["keras", "ours"])
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("mobilenet_v2", "keras"),
+        ("mobilenet_v2", "ours"),
+        pytest.param("efficientnet_b3", "keras", marks=pytest.mark.slow),
+        pytest.param("efficientnet_b3", "ours", marks=pytest.mark.slow),
+    ],
+)
 def test_weights_from_a_file_of_keras_or_of_ours(name, whose, tmp_path):
     tensorflow()
     path = tmp_path / "own.weights.h5"

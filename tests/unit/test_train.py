@@ -1,5 +1,9 @@
 """Training networks: repeats to the byte, sees training rows only, stops where it should, loads what it saved."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
@@ -326,3 +330,44 @@ def test_no_memory_says_which_batch_to_try(monkeypatch):
     monkeypatch.setattr(loop.Steps, "_train", full)
     with pytest.raises(loop.OutOfMemory, match=r"8 images of 16x16x3 does not fit.*Try batch_size: 4"):
         fit(settings(), **smears(), say=quiet)
+
+
+ON_TWO_DEVICES = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+sys.path[:0] = sys.argv[2].split(":")
+import test_train
+from leukstudy.models import modes
+
+modes.several_devices = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+found = test_train.fit(test_train.for_two_devices(), **test_train.smears(), say=test_train.quiet)
+np.savez(sys.argv[1], found.probabilities, *found.model.get_weights())
+"""
+
+
+def for_two_devices():
+    return settings(
+        epochs=3,
+        dropout=0.0,
+        optimiser="adamw",
+        weight_decay=0.01,
+        clip_norm=1.0,
+        schedule="cosine",
+        batch_size=9,
+    )
+
+
+def test_several_devices_train_the_same_model(tmp_path):
+    """Two halves of the CPU stand for two GPUs, in a process of their own: devices are set before TensorFlow starts."""
+    here = ":".join([str(Path(__file__).parent), str(paths.ROOT)])
+    command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path / "two.npz"), here]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one = fit(for_two_devices(), **smears(), say=quiet)
+    with np.load(tmp_path / "two.npz") as two:
+        for mine, theirs in zip([one.probabilities, *one.model.get_weights()], two.values(), strict=True):
+            assert np.allclose(mine, theirs, atol=1e-4)

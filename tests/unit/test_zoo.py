@@ -108,6 +108,7 @@ def test_weights_that_cannot_be_used(tmp_path):
             embedder(name, weights=path, scaling="unit", image_size=32)
     with pytest.raises(BadWeights, match="does not fit cnn with these filters"):
         embedder("cnn", weights=path, scaling="unit", image_size=32, filters=[4, 9])
+    path = str(tmp_path / "other.weights.h5")
     build("hybrid_vit", 32).save_weights(path)
     with pytest.raises(BadWeights, match="does not fit hybrid_vit at 48 px"):
         embedder("hybrid_vit", weights=path, scaling="unit", image_size=48)

@@ -37,7 +37,7 @@ def backbone(scaled: Any, *, weights: str, filters: list[int], squeeze_excite: b
             x = _squeeze_excite(x, f"block{number}_se")
         x = keras.layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
     if weights != "none":
-        network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="cnn")
+        network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="cnn")
         load_into(network, weights, model="cnn with these filters")
     return x
 

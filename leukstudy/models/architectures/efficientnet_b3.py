@@ -23,7 +23,8 @@ def backbone(scaled: Any, *, weights: str) -> Any:
         x = _after_scaling(_keras(scaled, weights), scaled)
     except BadWeights:
         x = _after_scaling(_keras(scaled, "none"), scaled)
-        network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="efficientnet_b3")
+        # The source of `scaled`, which is that of x: from x Keras would walk every way through the shortcuts.
+        network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="efficientnet_b3")
         load_into(network, weights, model="efficientnet_b3")
     return x
 

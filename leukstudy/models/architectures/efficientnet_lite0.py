@@ -55,7 +55,7 @@ def backbone(scaled: Any, *, weights: str) -> Any:
     x = _convolution(x, filters=HEAD, name="head")
     if weights == "none":
         return x
-    network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="efficientnet_lite0")
+    network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="efficientnet_lite0")
     if weights == "imagenet":
         load_torch(network, packaged_file(), expected=SHA256)
     elif Path(weights).suffix in (".pth", ".pt"):

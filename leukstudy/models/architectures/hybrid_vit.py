@@ -41,7 +41,7 @@ def backbone(scaled: Any, *, weights: str) -> Any:
     x = keras.layers.Reshape((rows, columns, WIDTH), name="encoder_map")(x)
     x = _convolution(x, HEAD, name="head")
     if weights != "none":
-        network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="hybrid_vit")
+        network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="hybrid_vit")
         load_into(network, weights, model=f"hybrid_vit at {scaled.shape[1]} px")
     return x
 

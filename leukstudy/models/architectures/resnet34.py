@@ -32,7 +32,7 @@ def backbone(scaled: Any, *, weights: str) -> Any:
             stride = 2 if block == 1 and stage > 2 else 1
             x = _block(x, filters, stride=stride, name=f"conv{stage}_block{block}")
     if weights != "none":
-        network = keras.Model(keras.utils.get_source_inputs(x)[0], x, name="resnet34")
+        network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="resnet34")
         load_into(network, weights, model="resnet34")
     return x
 
