@@ -9,7 +9,7 @@ from pydantic import ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from leukstudy import experiments, paths, schema
+from leukstudy import experiments, paths, schema, tuning
 from leukstudy.schema import Block, Name, unknown
 
 
@@ -32,6 +32,7 @@ class Study(Block):
     interpret: schema.Interpret | None = None
     errors: schema.Errors | None = None
     report: schema.Report | None = None
+    tune: tuning.Tune | None = None
     plots: schema.Plots | None = None
 
     @model_validator(mode="before")
@@ -62,7 +63,8 @@ class Study(Block):
 
 
 # The blocks each stage reads; `dvc.yaml` declares the same (a test compares them). `train` and `tasks` are whole
-# for the stages that compare experiments, and narrowed to one experiment for the stage that trains it.
+# for the stages that compare experiments, and narrowed to one experiment for the stages that train it or tune it. The
+# order numbers the notebooks.
 READS = {
     "acquire": ("data", "split", "audit", "plots"),
     "explore": ("explore", "tasks", "plots"),
@@ -72,6 +74,7 @@ READS = {
     "interpret": ("interpret", "train", "defaults", "tasks", "plots"),
     "errors": ("errors", "train", "defaults", "tasks", "plots"),
     "report": ("report", "train", "defaults", "ensembles", "tasks", "plots"),
+    "tune": ("tune", "train", "defaults", "tasks"),
 }
 
 
@@ -107,6 +110,7 @@ def load(path: Path | None = None) -> Study:
                 f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
             )
     check_ensembles(study, path.name)
+    check_search(study, path.name)
     for where, names in (
         ("external", study.split.external),
         ("held_out", filter(None, [study.split.held_out])),
@@ -151,6 +155,14 @@ def check_ensembles(study: Study, where: str) -> None:
                 )
 
 
+def check_search(study: Study, where: str) -> None:
+    """Raise BadParams for a search of an experiment that is unknown or not frozen, or at a setting that it cannot have."""
+    try:
+        tuning.check(study.tune, study.train)
+    except ValueError as error:
+        raise BadParams(f"{where}: {error}") from None
+
+
 def parse(raw: dict, where: str) -> Study:
     """Check a mapping of blocks. Raises BadParams that lists every fault as `block.key: what is wrong`."""
     try:
@@ -174,7 +186,9 @@ def stage_params(study: Study, stage: str, experiment: str | None = None) -> dic
     if stage not in READS:
         raise BadParams(unknown(stage, READS, "stage"))
     given = study.model_dump(include=set(READS[stage]))
-    if stage == "train":
+    if stage == "tune":
+        experiment = study.tune.experiment
+    if stage in ("train", "tune"):
         if experiment not in study.train:
             raise BadParams(f"params.yaml: {unknown(str(experiment), study.train, 'experiment')}")
         task = study.train[experiment].task

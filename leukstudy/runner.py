@@ -143,7 +143,7 @@ def _finish_report(study: params.Study, executed: Path) -> None:
     compose.render_one(executed.parent, executed.stem, compose.notebook_files(study))
     experiments = [f"train@{name}" for name in study.train]
     costs.write_table(
-        ["acquire", "explore", "prepare", *experiments, "evaluate", "interpret", "errors", "report"]
+        ["acquire", "explore", "prepare", *experiments, "tune", "evaluate", "interpret", "errors", "report"]
     )
 
 

@@ -27,6 +27,7 @@ TITLES = {
     "interpret": "Interpret: what does each model decide by?",
     "errors": "Errors: what went wrong, and in whose images?",
     "report": "Report: how this page was set together",
+    "tune": "Tune: which settings of a head predict best, on folds it has not seen?",
 }
 
 
@@ -60,9 +61,9 @@ def copy_figures(figures: Path, out: Path) -> list[str]:
 
 
 def notebook_files(study: Study) -> list[tuple[str, str]]:
-    """Give (stem of the executed notebook, title) in the order of the study, the report's own last."""
+    """Give (stem of the executed notebook, title) in the order of their numbers, but the report's own last."""
     files = []
-    for number, stage in enumerate(READS, start=1):
+    for number, stage in sorted(enumerate(READS, start=1), key=lambda item: item[1] == "report"):
         stem = f"{number:02d}_{stage}"
         if stage == "train":
             files += [(f"{stem}-{name}", f"{TITLES[stage]}: {name}") for name in study.train]

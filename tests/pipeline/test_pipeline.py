@@ -12,6 +12,7 @@ from leukstudy import params, paths, runner
 # What only runs, reads parameters, or draws: a change there is no reason to train again (docs/decisions.md).
 PLUMBING = (
     "leukstudy.params",
+    "leukstudy.experiments",
     "leukstudy.schema",
     "leukstudy.paths",
     "leukstudy.costs",

@@ -25,7 +25,7 @@ def test_the_study_ends_with_a_report_that_opens_with_no_network(smoke):
         *(smoke.folder / "reports" / "notebooks").glob("*.html"),
     ]
     study = load(smoke.folder / "params.yaml")
-    assert len(pages) == 1 + 7 + len(study.train)
+    assert len(pages) == 1 + 8 + len(study.train)
     for page in pages:
         assert network_references(page.read_text(encoding="utf-8")) == []
     index = pages[0].read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def test_every_link_and_figure_of_the_page_is_there(smoke):
 def test_progress_says_which_stage_epochs_and_time(smoke):
     assert "stage train@typing-cnn" in smoke.output
     assert "] epoch 1/2 loss" in smoke.output
-    assert smoke.output.count(" done in ") == 7 + len(load(smoke.folder / "params.yaml").train)
+    assert smoke.output.count(" done in ") == 8 + len(load(smoke.folder / "params.yaml").train)
 
 
 def test_the_contract_of_the_files(smoke):
@@ -149,7 +149,7 @@ def test_executed_notebooks_hold_nothing_that_changes(smoke):
 def test_notebooks_run_again_with_the_same_outputs(smoke):
     """nbval runs every cell of the executed notebooks anew and compares what it prints and shows."""
     files = sorted(str(path) for path in (smoke.folder / "build" / "notebooks").glob("*.ipynb"))
-    assert len(files) == 6 + len(load(smoke.folder / "params.yaml").train)
+    assert len(files) == 7 + len(load(smoke.folder / "params.yaml").train)
     done = smoke.run(
         "python", "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-q",
         "-p", "no:cacheprovider", f"--nbval-sanitize-with={smoke.folder / 'tests' / 'notebooks' / 'sanitise.cfg'}",
