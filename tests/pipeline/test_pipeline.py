@@ -16,6 +16,7 @@ PLUMBING = (
     "leukstudy.schema",
     "leukstudy.paths",
     "leukstudy.costs",
+    "leukstudy.imports",
     "leukstudy.report",
     "leukstudy.data.provenance",
 )
