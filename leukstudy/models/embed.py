@@ -1,7 +1,7 @@
 """Embeddings of a frozen backbone: computed once for each (images, backbone, weights, scaling, size).
 
 On a CPU the backbone runs in ONNX Runtime (`onnx_engine`), several times as fast as Keras' predict (`make bench`) and
-equal to it within 1e-4; on a GPU it runs in TensorFlow.
+equal to it within 1e-4; on a GPU, and for so few images that the conversion would take longer, it runs in TensorFlow.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from leukstudy.models.zoo import model_spec
 FORMAT = "2"
 """Part of every key: raise it when an architecture or this module changes what it computes."""
 
+FEW_PIXELS = 1_500_000
+"""Images of fewer pixels than this together, 30 of 224 x 224, are embedded by TensorFlow as they are: converting
+EfficientNet-Lite0 takes as long as embedding these by it. It goes by the images alone, so that results repeat."""
+
 
 def embed(
     images: np.ndarray,
@@ -36,8 +40,8 @@ def embed(
 ) -> np.ndarray:
     """Pooled features of a frozen backbone, (N, D) float32.
 
-    images: (N, H, W, 3) uint8 RGB, in memory or memory-mapped; resized to image_size a few at a time (on a GPU
-    `batch`), so that memory stays flat. With `cache`, a folder, the exported backbone and the result are kept there; a
+    images: (N, H, W, 3) uint8 RGB, in memory or memory-mapped; resized to image_size a few at a time (in
+    TensorFlow `batch`), so that memory stays flat. With `cache`, a folder, the exported backbone and the result are kept there; a
     damaged entry is made again. `weights: none` is the random backbone of seed 0.
 
     Raises ValueError for images of another form, UnknownModel, MissingWeights and BadWeights.
@@ -50,8 +54,8 @@ def embed(
     def compute() -> np.ndarray:
         if not len(images):
             return np.zeros((0, spec.embedding_width), np.float32)
-        if has_gpu():
-            return _on_gpu(
+        if has_gpu() or len(images) * image_size**2 < FEW_PIXELS:
+            return _by_tensorflow(
                 images, model=model, weights=weights, scaling=scaling, image_size=image_size, batch=batch
             )
         with tempfile.TemporaryDirectory() as scratch:
@@ -109,7 +113,7 @@ def _on_cpu(images: np.ndarray, size: int, run: Callable[[np.ndarray], np.ndarra
     return onnx_engine.in_threads(lambda part: run(resize(images[part], size)), len(images), size)
 
 
-def _on_gpu(
+def _by_tensorflow(
     images: np.ndarray, *, model: str, weights: str, scaling: str, image_size: int, batch: int
 ) -> np.ndarray:
     seed_everything(0)

@@ -10,6 +10,14 @@ from leukstudy.models.network import embedder
 SIZE = 32
 
 
+@pytest.fixture(scope="module", autouse=True)
+def converted():
+    """ONNX Runtime for a handful of images too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FEW_PIXELS", 0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def images():
     return np.random.default_rng(0).integers(0, 256, (5, 40, 48, 3)).astype(np.uint8)
@@ -35,6 +43,16 @@ def test_onnx_equals_keras(images, embedded):
     assert embedded.dtype == np.float32 and embedded.shape == (5, 1280)
     assert np.abs(embedded - expected).max() < 1e-4
     assert embedded.std() > 0.05
+
+
+def test_a_few_images_are_not_worth_a_conversion(images, embedded, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "FEW_PIXELS", 5 * SIZE**2 + 1)
+    few = embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path)
+    assert not list(tmp_path.glob("backbone-*"))
+    assert np.abs(few - embedded).max() < 1e-4
+    monkeypatch.setattr(module, "FEW_PIXELS", 5 * SIZE**2)
+    embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path)
+    assert list(tmp_path.glob("backbone-*"))
 
 
 def test_second_call_reads_the_cache(images, embedded, cache, monkeypatch):
