@@ -87,7 +87,7 @@ def test_external_rows_are_predicted_and_teach_nothing():
     split = np.repeat(["train", "val", "test", "external"], 30)
     features = pd.DataFrame({"colour_r": y + rng.normal(0, 0.3, 120)})
     settings = ClassicalSettings(
-        task="detection", model="logistic", baseline=False, seed=1, features=["colour"], c=1.0,
+        task="detection", model="logistic", baseline=False, seeds=[1], features=["colour"], c=1.0,
         class_weight="balanced", resample="none",
     )  # fmt: skip
     groups = np.array([f"g{i // 6}" for i in range(120)])
