@@ -1,6 +1,6 @@
 """How much of a result is the luck of the split: an experiment trained and tested on the splits of several seeds.
 
-python benchmarks/split_seeds.py stage-efficientnet_lite0 detection-efficientnet_lite0     (after `dvc repro`: it reads build/)
+python benchmarks/split_seeds.py stage-efficientnet_lite0-frozen detection-efficientnet_lite0-frozen     (after `dvc repro`: it reads build/)
 
 Seeds whose test split holds a single group of some class are passed over, as the study's own seed is chosen.
 """

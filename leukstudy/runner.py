@@ -60,7 +60,7 @@ def executed_notebook(stage: str, experiment: str | None = None) -> Path:
 
 
 def run(stage: str, experiment: str | None = None) -> int:
-    """Run one stage; give the exit code: 0 done, 1 failed (the reason is printed), 130 interrupted."""
+    """Run one stage; give the exit code: 0 done, 1 failed (the reason is printed)."""
     name = f"{stage}@{experiment}" if experiment else stage
     terminal = Progress(sys.stdout)
     try:
@@ -101,9 +101,6 @@ def run(stage: str, experiment: str | None = None) -> int:
             f"or prepare.size in params.yaml. The notebook up to there: {partial}"
         )
         return 1
-    except KeyboardInterrupt:
-        terminal.say(f"{name} was interrupted; nothing of it was kept. `dvc repro` goes on from here.")
-        return 130
     finally:
         kernel.stop(booted)
     settle(executed, handed)
@@ -251,6 +248,14 @@ def main() -> None:
         parser.error("--experiment NAME goes with the stage train, and only with it")
     try:
         sys.exit(run(given.stage, given.experiment))
+    except KeyboardInterrupt:
+        if BOOTING:
+            kernel.stop(BOOTING)
+        name = f"{given.stage}@{given.experiment}" if given.experiment else given.stage
+        Progress(sys.stdout).say(
+            f"{name} was interrupted; nothing of it was kept. `dvc repro` goes on from here."
+        )
+        os._exit(130)  # Python would end as one that the signal killed, where it came in some moments
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
