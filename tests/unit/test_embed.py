@@ -51,8 +51,8 @@ def test_a_few_images_are_not_worth_a_conversion(images, embedded, monkeypatch, 
     assert not list(tmp_path.glob("backbone-*"))
     assert np.abs(few - embedded).max() < 1e-4
     monkeypatch.setattr(module, "FEW_PIXELS", 5 * SIZE**2)
-    embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path)
-    assert list(tmp_path.glob("backbone-*"))
+    embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path / "other")
+    assert list((tmp_path / "other").glob("backbone-*"))
 
 
 def test_second_call_reads_the_cache(images, embedded, cache, monkeypatch):
