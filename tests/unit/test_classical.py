@@ -16,7 +16,14 @@ CLASSES = ["healthy", "leukaemia"]
 
 
 def settings(**changes):
-    base = {"task": "detection", "model": "logistic", "seed": 1, "baseline": False, "features": ["morph"]}
+    base = {
+        "task": "detection",
+        "model": "logistic",
+        "seed": 1,
+        "baseline": False,
+        "features": ["morph"],
+        "embedding": None,
+    }
     own = {
         "c": 1.0, "gamma": "scale", "max_depth": 4, "trees": 40, "min_images_leaf": 3, "rounds": 20, "max_leaves": 7,
         "learning_rate": 0.1,

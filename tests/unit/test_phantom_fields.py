@@ -172,8 +172,10 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, message):
 
 def test_a_killed_run_leaves_nothing_that_is_taken_for_whole_and_no_process(tmp_path):
     code = (
-        "from pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
-        "if __name__ == '__main__':\n    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
+        "import signal\nfrom pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit none\n"
+        "    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
     )
     script = tmp_path / "run.py"
     script.write_text(code)
@@ -198,8 +200,10 @@ def test_a_killed_run_leaves_nothing_that_is_taken_for_whole_and_no_process(tmp_
 
 def test_ctrl_c_leaves_nothing(tmp_path):
     code = (
-        "from pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
-        "if __name__ == '__main__':\n    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
+        "import signal\nfrom pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit none\n"
+        "    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
     )
     (tmp_path / "run.py").write_text(code)
     env = os.environ | {"PYTHONPATH": str(ROOT)}
