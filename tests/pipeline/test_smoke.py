@@ -218,10 +218,12 @@ def test_after_a_kill_nothing_half_written_is_taken_for_whole(broken_off):
 
 
 def test_ctrl_c_ends_a_stage_with_one_message_and_no_kernel(smoke):
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs in the background inherits it ignored
     process = subprocess.Popen(
         ["python", "-m", "leukstudy.runner", "errors"], cwd=smoke.folder, env=smoke.environment,
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     first = process.stdout.readline()
     time.sleep(1.0)  # the kernel has started by now, or is about to
     os.killpg(process.pid, signal.SIGINT)
