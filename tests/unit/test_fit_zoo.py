@@ -64,7 +64,6 @@ BY_DEFAULTS = [
     "cnn",
     "resnet34",
     "hybrid_vit",
-    "efficientnet_lite0",
 ]
 
 
