@@ -29,7 +29,7 @@ study: setup ## Run the study (dvc repro) and print where the report is
 	@echo; echo "The report: $(CURDIR)/reports/index.html"
 
 test: setup ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: setup ## Check style, notebooks and lock file
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

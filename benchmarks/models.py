@@ -1,6 +1,6 @@
 """Networks on this machine's CPU, each beside its alternative: embedding, a head, a training step, a small network.
 
-    python benchmarks/models.py        (about three minutes; run nothing else meanwhile)
+    python benchmarks/models.py        (about four minutes; run nothing else meanwhile)
 
 Every contender is a process of its own, so that its peak memory is its own. DenseNet201 has random weights: its published
 ones cannot be had offline, and the speed is the same. The bound is the fastest product of two 2048 x 2048 matrices
@@ -126,8 +126,8 @@ def head(cache: Path) -> dict[str, float]:
     return {"speed": len(images) / cost["embed_s"], "head_s": cost["fit_s"] - cost["embed_s"]}
 
 
-def step(cache: Path) -> dict[str, float]:
-    """DenseNet201 from scratch at 64: its first step, and how long later steps wait for their images."""
+def step(mode: str) -> dict[str, float]:
+    """Train DenseNet201 on images at 64: its first step, and how long later steps wait for their images."""
     from leukstudy.models import modes  # noqa: PLC0415
 
     waits, made = [], modes.image_batches
@@ -144,7 +144,7 @@ def step(cache: Path) -> dict[str, float]:
 
     augment = {"flip": True, "rotate": True, "zoom": 0.1, "brightness": 0.1, "stain": 0.1, "blur": 0.5}
     augment |= {"mixup": 0.0, "views": 0}
-    chosen = settings(**DENSENET, image_size=64, mode="scratch", epochs=1, augment=augment)
+    chosen = settings(**DENSENET, image_size=64, mode=mode, epochs=1, augment=augment)
     with mock.patch.object(modes, "image_batches", watched):
         cost = trained(chosen, drawn(160, 96)).cost
     steady = (160 - 32) / cost["images_per_s"]
@@ -196,7 +196,8 @@ CONTENDERS: dict[str, Callable[[Path], dict[str, float]]] = {
     "keras_lite0": lambda cache: predict(LITE0, 256, 3),
     "head": head,
     "keras_densenet": lambda cache: predict(DENSENET, 64, 2),
-    "step": step,
+    "scratch": lambda cache: step("scratch"),
+    "fine_tune": lambda cache: step("fine_tune"),
     "cnn": cnn,
     "keras_cnn": keras_cnn,
 }
@@ -229,16 +230,20 @@ def main() -> None:
             f"| {what} | {a['speed']:,.1f} | {a['peak']:,.0f} | {beside} | {b['speed']:,.1f} | {b['peak']:,.0f} "
             f"| {a['speed'] / b['speed']:.2f} | {share} |"
         )
-    frozen, training, passes = of["head"], of["step"], 50 * 500 / of["keras_densenet"]["speed"]
+    frozen, passes = of["head"], 50 * 500 / of["keras_densenet"]["speed"]
     for what, which in (("EfficientNet-Lite0", "convert_lite0"), ("DenseNet201", "convert_densenet")):
         cost = of[which]
         print(f"\n{what} is built and converted once, in {cost['seconds']:.0f} s and {cost['peak']:,.0f} MB.")
     print(
         f"\n50 epochs of a frozen DenseNet201's head on 500 images: one embedding pass ({500 / frozen['speed']:.0f} s) and "
         f"{frozen['head_s']:.1f} s; 50 passes of Keras' predict would take {passes:,.0f} s."
-        f"\n\nDenseNet201 from scratch at 64, augmented: first step {training['first_s']:.0f} s, then {training['speed']:.1f} "
-        f"images/s, {training['in_step']:.1%} of the time in the step; {training['peak']:,.0f} MB."
     )
+    for what, training in (("from scratch", of["scratch"]), ("fine-tuned whole", of["fine_tune"])):
+        print(
+            f"\nDenseNet201 {what} at 64, augmented: first step {training['first_s']:.0f} s, then "
+            f"{training['speed']:.1f} images/s, {training['in_step']:.1%} of the time in the step; "
+            f"{training['peak']:,.0f} MB."
+        )
 
 
 if __name__ == "__main__":

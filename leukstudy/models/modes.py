@@ -52,10 +52,12 @@ class Setting:
     state: Path | None = None
     say: Callable[[str], None] = print
     watch: Callable[[dict[str, float]], None] | None = None
+    whole: bool = True
+    """Whether the network around a head on embeddings is built: it is kept; what only predicts needs none."""
 
 
 Trained = tuple[np.ndarray, pd.DataFrame, dict[str, float], Any]
-"""Probabilities (N, K) float32, history, cost, Keras model."""
+"""Probabilities (N, K) float32, history, cost, Keras model (None for a head without `Setting.whole`)."""
 
 
 def run(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
@@ -92,6 +94,8 @@ def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Tr
     head, steps, trace, embed_s = _head_on_embeddings(settings, images, rows, where, watch=where.watch)
     embeddings = _embeddings(settings, images, where.cache)
     logits = loop.predict_logits(steps, lambda part: embeddings[part], np.arange(len(rows.y)), 256)
+    if not where.whole:
+        return loop.probabilities(logits), trace.table(), {"embed_s": embed_s}, None
     # The whole network, for Grad-CAM and export.
     model = network.classifier(_pretrained(settings), **_head(settings, rows), normalise=True)
     network.copy_head(head, model)

@@ -42,7 +42,7 @@ class Fit:
     """fit_s (all of it, wall), embed_s, first_step_s (tracing and first batch), images_per_s (training steps
     after the first; embeddings a second when frozen), epochs, parameters, peak_memory_mb (of the process so far)."""
     model: Any
-    """A Keras model or a scikit-learn pipeline."""
+    """A Keras model or a scikit-learn pipeline; None where `fit` was told not to build it."""
     columns: list[str]
     """The features a classical model reads; empty for a network."""
 
@@ -58,13 +58,17 @@ class Fit:
 
 
 def fit_seeds(settings: Any, *, say: Say = print, **given: Any) -> dict[int, Fit]:
-    """One `fit` for each of `settings.seeds`, in their order; `given` goes to each, `watch` to the first alone."""
+    """One `fit` for each of `settings.seeds`, in their order; `given` goes to each, `watch` to the first alone.
+
+    The first seed's model is the one to keep: a frozen network of a later seed is not built around its head.
+    """
     watch = given.pop("watch", None)
     fits = {}
     for seed in settings.seeds:
         if len(settings.seeds) > 1:
             say(f"seed {seed}")
-        fits[seed] = fit(settings.at(seed), say=say, watch=watch if not fits else None, **given)
+        first = {"watch": watch, "whole": True} if not fits else {"whole": False}
+        fits[seed] = fit(settings.at(seed), say=say, **first, **given)
     return fits
 
 
@@ -81,6 +85,7 @@ def fit(
     state: Path | None = None,
     say: Say = print,
     watch: Callable[[dict[str, float]], None] | None = None,
+    whole: bool = True,
 ) -> Fit:
     """Train the model that `settings` names on the rows of `split` 'train', and predict all rows.
 
@@ -89,7 +94,8 @@ def fit(
     class index into `classes`. split: (N,) of 'train', 'val', 'test', 'external' (predicted only). groups: (N,) group
     ids; a group in two parts is refused. cache: a folder for embeddings. state: a folder where a training on images is
     kept after each epoch, to go on from when it was killed; clear it when the results are safe. watch: called with
-    each epoch's row of the history.
+    each epoch's row of the history. whole: False leaves `model` None where it would have to be built around a head on
+    embeddings.
 
     The same arguments give the same weights, byte for byte, on the same machine. Raises ValueError for inputs that do
     not fit together, UnknownModel, MissingWeights, BadWeights, TrainingDiverged and OutOfMemory.
@@ -114,9 +120,8 @@ def fit(
     if spec.kind == "classical":
         result = _fit_classical(settings, images, features, rows, cache)
     else:
-        result = Fit(
-            settings, classes, *modes.run(settings, images, rows, Setting(cache, state, say, watch)), []
-        )
+        where = Setting(cache, state, say, watch, whole)
+        result = Fit(settings, classes, *modes.run(settings, images, rows, where), [])
     result.cost |= {"fit_s": time.perf_counter() - start, "peak_memory_mb": _peak_memory_mb()}
     return result
 

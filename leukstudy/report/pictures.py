@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
+import cv2
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,23 +74,41 @@ def plot_steps(steps: Mapping[str, np.ndarray]) -> Figure:
     return fig
 
 
-def plot_variants(variants: Mapping[str, Sequence[np.ndarray]], titles: Sequence) -> Figure:
-    """Show the same images under several treatments: a column an image, a row a treatment (name -> images)."""
-    fig, axes = plt.subplots(
-        len(variants), len(titles), figsize=(1.45 * len(titles) + 1.7, 1.4 * len(variants) + 0.3), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for row, (name, images) in zip(axes, variants.items(), strict=True):
-        row[0].set_ylabel(_wrap(name, 14), fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
+def plot_variants(
+    variants: Mapping[str, Sequence[np.ndarray]], titles: Sequence, *, side: int = 160
+) -> Figure:
+    """Show the same images under several treatments: a column an image, a row a treatment (name -> images).
+
+    All of them are laid on one canvas, each fitted into a square of `side` pixels: axes for each would take a second.
+    """
+    step = side + 8
+    canvas = np.full((len(variants) * step, len(titles) * step, 3), 255, np.uint8)
+    for row, (name, images) in enumerate(variants.items()):
         _checked(images, titles, name)
-        for ax, image in zip(row, images, strict=True):
-            ax.imshow(image)
-            ax.set(xticks=[], yticks=[])
-            ax.grid(visible=False)
-            ax.spines[:].set_visible(False)
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(_wrap(title, 18), fontsize=TITLE_SIZE, loc="center")
+        for column, image in enumerate(images):
+            tile = _fitted(image, side)
+            top, left = (
+                at * step + (step - of) // 2 for at, of in zip((row, column), tile.shape, strict=False)
+            )
+            canvas[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    size = (1.45 * len(titles) + 1.2, 1.45 * len(variants) + 0.4)
+    fig, ax = plt.subplots(figsize=size, layout="constrained")
+    ax.imshow(canvas, interpolation="antialiased")
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0, labelsize=TITLE_SIZE)
+    centres = np.arange(max(len(titles), len(variants))) * step + step / 2
+    ax.set_xticks(centres[: len(titles)], [_wrap(title, 18) for title in titles])
+    ax.set_yticks(centres[: len(variants)], [_wrap(name, 14) for name in variants])
     return fig
+
+
+def _fitted(image: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 to the largest of the same shape that a square of `side` pixels holds."""
+    scale = side / max(image.shape[:2])
+    size = tuple(max(1, round(scale * length)) for length in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
 
 
 def draw_outlines(ax: Axes, nucleus: np.ndarray, cell: np.ndarray) -> None:

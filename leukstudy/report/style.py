@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -64,14 +65,16 @@ def save_figure(fig: Figure, path: Path) -> Path:
     Raises ValueError for another suffix.
     """
     path = Path(path)
-    how = {
-        ".png": {"format": "png", "metadata": {"Software": None}},
-        ".jpg": {"format": "jpeg", "pil_kwargs": {"quality": 92, "subsampling": 0, "optimize": True}},
-    }
-    if path.suffix not in how:
-        raise ValueError(f"a figure called {path.name}; expected it to end in {' or '.join(how)}.")
+    if path.suffix not in (".png", ".jpg"):
+        raise ValueError(f"a figure called {path.name}; expected it to end in .png or .jpg.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path, **how[path.suffix])
+    canvas = FigureCanvasAgg(
+        fig
+    )  # draws once where `savefig` draws twice, the first time for the layout alone
+    if path.suffix == ".png":
+        canvas.print_png(path, metadata={"Software": None})
+    else:
+        canvas.print_jpg(path, pil_kwargs={"quality": 92, "subsampling": 0, "optimize": True})
     plt.close(fig)
     return path
 

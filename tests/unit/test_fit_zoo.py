@@ -87,7 +87,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("papers")
 
 
-@pytest.mark.parametrize("settings", networks_of_the_papers())
+@pytest.mark.parametrize("settings", list(networks_of_the_papers()))
 def test_the_papers_experiments_run_at_smoke_sizes(settings, drawings, folder):
     """As the presets say, but small; a file of random weights stands for the downloaded ones, of which none is here."""
     small = SMALL | {"head_epochs": 1, "augment": settings.augment.model_copy(update={"views": 1})}

@@ -261,6 +261,15 @@ def test_seeds_give_their_own_models_and_the_first_is_the_one_that_is_watched():
     assert fits[4].settings.seeds == [4]
 
 
+def test_a_frozen_network_of_a_later_seed_predicts_and_is_not_built(tmp_path):
+    study, chosen = smears(), settings(**LITE, mode="frozen", epochs=1, seeds=[3, 4])
+    fits = fit_seeds(chosen, **study, cache=tmp_path, say=quiet)
+    assert fits[3].model is not None and fits[4].model is None
+    alone = fit(chosen.at(4), **study, cache=tmp_path, say=quiet)
+    assert alone.model is not None
+    assert np.array_equal(fits[4].probabilities, alone.probabilities)
+
+
 def test_views_and_oversampling_add_training_rows_only(tmp_path):
     study, lines = smears(), []
     study["y"] = np.where(np.arange(60) % 6 == 1, 1, 0)
