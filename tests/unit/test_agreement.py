@@ -30,7 +30,9 @@ def test_the_plot_has_units_and_lines():
         plot_bland_altman(truth + rng.normal(2, 3, 50), truth, name="nucleus area", unit="pixel2", ax=ax)
         is ax
     )
-    title = ax.get_title() + ax.get_title("left")  # where it stands is the style's, which another test may have set
+    title = ax.get_title() + ax.get_title(
+        "left"
+    )  # where it stands is the style's, which another test may have set
     assert "(pixel2)" in ax.get_xlabel() and "bias" in title
     assert len(ax.lines) == 3 and len({line.get_linestyle() for line in ax.lines}) == 2
     plain = plot_bland_altman(truth, truth + 1, name="N:C ratio", unit="0-1")
