@@ -17,8 +17,8 @@ import pandas as pd
 
 from leukstudy import paths, presets
 from leukstudy.data.audit import find_near_duplicates
+from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import join_near_duplicates
-from leukstudy.data.manifest import catalogue
 from leukstudy.data.provenance import is_synthetic, level_of
 from leukstudy.data.split import assign
 from leukstudy.evaluate.calibration import brier, expected_calibration_error

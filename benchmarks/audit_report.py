@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from leukstudy.data.audit import find_near_duplicates, run_audit
+from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import join_near_duplicates
-from leukstudy.data.manifest import catalogue
 from leukstudy.data.provenance import is_synthetic
 from leukstudy.data.split import assign
 from leukstudy.report.audit_table import audit_markdown

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.catalogue import catalogue
 from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.segment import METHODS

@@ -8,7 +8,7 @@ from fabricate import blob_cell
 from PIL import Image
 
 from leukstudy.data.audit import Audit, run_audit
-from leukstudy.data.manifest import DRAWN, catalogue
+from leukstudy.data.catalogue import DRAWN, catalogue
 from leukstudy.data.split import assign
 
 CLASSES = ("healthy", "ALL", "AML")

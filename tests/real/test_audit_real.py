@@ -8,8 +8,8 @@ import pytest
 
 from leukstudy.data.audit import find_near_duplicates, run_audit
 from leukstudy.data.audit.near_duplicates import COLUMNS
+from leukstudy.data.catalogue import catalogue
 from leukstudy.data.identify import identify_all
-from leukstudy.data.manifest import catalogue
 from leukstudy.data.split import assign
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

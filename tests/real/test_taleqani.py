@@ -8,8 +8,9 @@ import pytest
 
 from leukstudy.data.audit.burnt_in import overlay_finding
 from leukstudy.data.audit.findings import Thresholds
+from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import file_numbers
-from leukstudy.data.manifest import catalogue, flow
+from leukstudy.data.manifest import flow
 from leukstudy.data.split import SPLITS, assign
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.overlays import overlays

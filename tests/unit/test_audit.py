@@ -14,7 +14,8 @@ from leukstudy.data.audit import CHECKS, Thresholds, failing, find_near_duplicat
 from leukstudy.data.audit.findings import DETAILS, FINDINGS
 from leukstudy.data.audit.overlay import corner_mask
 from leukstudy.data.audit.shortcuts import shortcut
-from leukstudy.data.manifest import COLUMNS, catalogue
+from leukstudy.data.catalogue import catalogue
+from leukstudy.data.manifest import COLUMNS
 from leukstudy.data.phantom import write_phantom
 from leukstudy.data.phantom.plant import FLAWS
 from leukstudy.data.split import assign
@@ -326,7 +327,7 @@ def test_what_fail_on_names_stops_the_study_with_what_to_do(tmp_path):
 
 def test_what_cannot_be_audited(root):
     manifest = catalogue(root, "folder")
-    with pytest.raises(ValueError, match=r"lacks the measures \['bytes', .*what manifest\.catalogue gives"):
+    with pytest.raises(ValueError, match=r"lacks the measures \['bytes', .*what catalogue\.catalogue gives"):
         run_audit(manifest[list(COLUMNS)], root)
     with pytest.raises(DataProblem, match="no image is kept"):
         run_audit(manifest.assign(excluded="limited"), root)

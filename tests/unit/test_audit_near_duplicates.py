@@ -13,7 +13,7 @@ from PIL import Image
 
 from leukstudy.data.audit.hash_index import TRANSFORMS, as_uint64, pairs, turn
 from leukstudy.data.audit.near_duplicates import COLUMNS, clusters, find_near_duplicates, turn_pixels
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.catalogue import catalogue
 
 
 def all_pairs(hashes, reach, turned):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fabricate import blob_cell, class_folders
 
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging import batch
 from leukstudy.imaging.batch import prepare_all, read_features
 from leukstudy.imaging.features import (

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from leukstudy import paths, presets
-from leukstudy.data.manifest import catalogue
+from leukstudy.data.catalogue import catalogue
 from leukstudy.experiments import AnyExperiment, completed
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.models.backend import seed_everything

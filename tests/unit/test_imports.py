@@ -23,7 +23,7 @@ def test_what_is_hidden_is_not_found_and_comes_back():
         ("from leukstudy.report import plots; plots.apply_style()", ("seaborn", "scipy", "sklearn")),
         ("import leukstudy.report.compose", ("seaborn", "scipy", "sklearn", "tensorflow")),
         (
-            "import leukstudy.data.audit, leukstudy.data.manifest",
+            "import leukstudy.data.audit, leukstudy.data.catalogue",
             ("scipy", "sklearn", "matplotlib", "tensorflow"),
         ),
     ],

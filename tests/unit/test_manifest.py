@@ -10,9 +10,10 @@ from PIL import Image
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters import folder
+from leukstudy.data.catalogue import DRAWN, WORKING, catalogue
 from leukstudy.data.group import file_numbers, join_near_duplicates
 from leukstudy.data.identify import perceptual_hash
-from leukstudy.data.manifest import COLUMNS, DRAWN, WORKING, catalogue, flow, read_manifest, write_manifest
+from leukstudy.data.manifest import COLUMNS, flow, read_manifest, write_manifest
 from leukstudy.data.provenance import describe
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.data.split import assign

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from leukstudy.data.audit import run_audit
-from leukstudy.data.manifest import catalogue, write_table
+from leukstudy.data.catalogue import catalogue
+from leukstudy.data.manifest import write_table
 from leukstudy.data.phantom import write_phantom
 from leukstudy.data.split import assign
 from leukstudy.imaging.batch import prepare_all

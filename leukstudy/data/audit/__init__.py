@@ -60,7 +60,7 @@ def run_audit(
 ) -> Audit:
     """Ask every question of `CHECKS` of the images of a catalogue, split or not yet split.
 
-    `catalogue` is that of `manifest.catalogue`, with the columns of `MEASURES`. `near` is what `find_near_duplicates`
+    `catalogue` is that of `catalogue.catalogue`, with the columns of `MEASURES`. `near` is what `find_near_duplicates`
     found among the kept images; None computes it here. `thresholds` is a `findings.Thresholds`, or a mapping or object
     with some of its fields. Besides near duplicates, only the look for overlays decodes images again: a sample, and all
     where one is found. The result depends on the data alone, not on the order of rows nor on `workers`.
@@ -71,7 +71,7 @@ def run_audit(
     lacking = [name for name in MEASURES if name not in catalogue]
     if lacking:
         raise ValueError(
-            f"the table lacks the measures {lacking}; expected what manifest.catalogue gives, not a manifest"
+            f"the table lacks the measures {lacking}; expected what catalogue.catalogue gives, not a manifest"
         )
     kept = catalogue[catalogue["excluded"] == ""].sort_values("image_id", ignore_index=True)
     if kept.empty:
