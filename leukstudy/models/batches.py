@@ -43,6 +43,11 @@ def even_batch(count: int, batch: int) -> int:
     return -(-count // -(-count // batch))
 
 
+def steps_an_epoch(count: int, batch: int) -> int:
+    """How many batches of `even_batch` rows `count` rows make."""
+    return -(-count // even_batch(count, batch))
+
+
 def image_batches(
     settings: Any, epoch: int, *, images: np.ndarray, y: np.ndarray, rows: np.ndarray, weight: np.ndarray
 ) -> Any:

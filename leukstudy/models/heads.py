@@ -1,11 +1,13 @@
-"""Heads of a frozen network, cross-validated by whole groups: embedded once, trained for every fold and every setting.
+"""Heads of a frozen network: how one is trained, and many of them, cross-validated by whole groups.
 
-A head is trained as `modes` trains it (a test compares them), but for what takes time: the backbone is not built again,
-and a training step is traced once for all folds and settings that share its graph.
+For a search, images are embedded once, and a head is trained for every fold and every setting as `modes` trains it (a test
+compares them), but for what takes time: the backbone is not built again, and a training step is traced once for all folds
+and settings that share its graph.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pandas as pd
 from leukstudy.models import classical, loop, network
 from leukstudy.models.augment import AugmentedImages
 from leukstudy.models.backend import seed_everything
-from leukstudy.models.batches import array_batches, class_weights, even_batch
+from leukstudy.models.batches import array_batches, class_weights, steps_an_epoch
 from leukstudy.models.embed import embed
 from leukstudy.models.resample import oversample
 
@@ -24,6 +26,37 @@ UNTRACED = (
     "class_weight", "resample",
 )  # fmt: skip
 """Settings that a traced training step does not hold: heads that differ in these alone share one."""
+
+
+def train_head(
+    steps: loop.Steps,
+    settings: Any,
+    *,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    embeddings: np.ndarray,
+    y: np.ndarray,
+    validation: np.ndarray,
+    classes: int,
+    say: Callable[[str], None],
+    watch: Callable[[dict[str, float]], None] | None = None,
+) -> loop.Trace:
+    """Train a head on arrays in memory: inputs (n, D) with their class indices labels (n,) learn.
+
+    embeddings: (N, D) and y (N,), of all rows; the row numbers `validation` are watched.
+    """
+    weight = class_weights(labels, classes, settings.class_weight)
+    return loop.run_epochs(
+        steps,
+        settings,
+        training=lambda epoch: array_batches(settings, epoch, inputs=inputs, labels=labels, weight=weight),
+        batches=steps_an_epoch(len(inputs), settings.batch_size),
+        take=lambda part: embeddings[part],
+        y=y,
+        validation=validation,
+        say=say,
+        watch=watch,
+    )
 
 
 class Heads:
@@ -92,18 +125,16 @@ class Heads:
         if settings.resample == "smote":
             inputs, labels = classical.smote(labels, settings.seed).fit_resample(inputs, labels)
         inputs, embeddings = (inputs - mean) / deviation, (self._own - mean) / deviation
-        weight = class_weights(labels, len(self._classes), settings.class_weight)
         steps = self._steps(settings)
-        loop.run_epochs(
+        train_head(
             steps,
             settings,
-            training=lambda epoch: array_batches(
-                settings, epoch, inputs=inputs, labels=labels, weight=weight
-            ),
-            batches=-(-len(inputs) // even_batch(len(inputs), settings.batch_size)),
-            take=lambda part: embeddings[part],
+            inputs=inputs,
+            labels=labels,
+            embeddings=embeddings,
             y=self._y,
             validation=watched,
+            classes=len(self._classes),
             say=lambda _: None,
         )
         rows = np.flatnonzero(self._fold == held)

@@ -19,9 +19,10 @@ import pandas as pd
 from leukstudy.models import classical, loop, network
 from leukstudy.models.augment import AugmentedImages
 from leukstudy.models.backend import precision, reseed, seed_everything, several_devices
-from leukstudy.models.batches import array_batches, class_weights, even_batch, image_batches
+from leukstudy.models.batches import class_weights, image_batches, steps_an_epoch
 from leukstudy.models.checkpoint import Checkpoint
 from leukstudy.models.embed import embed, images_digest, resize
+from leukstudy.models.heads import train_head
 from leukstudy.models.saved import as_plain
 from leukstudy.models.store import digest
 from leukstudy.models.weights import weights_identity
@@ -151,7 +152,7 @@ def _on_images(
             training=lambda epoch: image_batches(
                 settings, epoch, images=images, y=y, rows=rows.train, weight=weight
             ),
-            batches=_batches(len(rows.train), settings),
+            batches=steps_an_epoch(len(rows.train), settings.batch_size),
             take=take,
             y=y,
             validation=rows.validation,
@@ -196,16 +197,16 @@ def _head_on_embeddings(
     network.set_normalisation(head, inputs)
     if settings.resample == "smote":
         inputs, labels = classical.smote(labels, settings.seed).fit_resample(inputs, labels)
-    weight = class_weights(labels, len(rows.classes), settings.class_weight)
     steps = loop.Steps(head, settings, inputs.shape[1:], len(rows.classes))
-    trace = loop.run_epochs(
+    trace = train_head(
         steps,
         settings,
-        training=lambda epoch: array_batches(settings, epoch, inputs=inputs, labels=labels, weight=weight),
-        batches=_batches(len(inputs), settings),
-        take=lambda part: embeddings[part],
+        inputs=inputs,
+        labels=labels,
+        embeddings=embeddings,
         y=rows.y,
         validation=rows.validation,
+        classes=len(rows.classes),
         say=where.say,
         watch=watch,
     )
@@ -248,10 +249,6 @@ def _cost(trace: loop.Trace, model: Any) -> dict[str, float]:
 def _scope(strategy: Any) -> Any:
     """Where variables are made: a copy on each device of the strategy, or just here."""
     return nullcontext() if strategy is None else strategy.scope()
-
-
-def _batches(count: int, settings: Any) -> int:
-    return -(-count // even_batch(count, settings.batch_size))
 
 
 def _identity(settings: Any, images: np.ndarray, rows: Rows) -> str:
