@@ -42,6 +42,9 @@ class Embedding(Block):
 
     @model_validator(mode="after")
     def _pretrained(self) -> "Embedding":
+        networks = [spec.name for spec in zoo.ZOO.values() if spec.kind == "network"]
+        if self.model not in networks:
+            raise ValueError(unknown(self.model, networks, "network"))
         if self.weights == "none":
             raise ValueError(
                 "an embedding by weights: none is made of random numbers; use imagenet or a path"

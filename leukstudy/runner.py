@@ -97,8 +97,8 @@ def run(stage: str, experiment: str | None = None) -> int:
         return 1
     except DeadKernelError:
         terminal.say(
-            f"{name} failed: its kernel died, most often because memory ran out. Try a smaller batch_size, image_size "
-            f"or prepare.size in params.yaml. The notebook up to there: {partial}"
+            f"{name} failed: its kernel died, most often because memory ran out. {_smaller(study, experiment)} "
+            f"The notebook up to there: {partial}"
         )
         return 1
     finally:
@@ -196,6 +196,14 @@ def _verbatim(path: Path) -> str:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _smaller(study: params.Study, experiment: str | None) -> str:
+    """Say what to try where memory ran out."""
+    batch = getattr(study.train.get(experiment), "batch_size", 0)
+    if batch > 1:
+        return f"Try batch_size: {batch // 2} for {experiment} in params.yaml, or a smaller image_size."
+    return "Try a smaller prepare.size in params.yaml, or fewer images."
 
 
 def _failure(name: str, error: PapermillExecutionError, partial: Path) -> str:

@@ -8,7 +8,8 @@ traced once, and validation uses the prediction step.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -131,10 +132,13 @@ class Steps:
 
 
 def predict_logits(steps: Steps, take: Take, rows: np.ndarray, batch: int) -> np.ndarray:
-    """Logits (len(rows), 1 or K) float32 of the rows, in inference mode."""
-    width = steps.model.output_shape[1]
-    parts = [steps.predict(take(rows[i : i + batch])).numpy() for i in range(0, len(rows), batch)]
-    return np.concatenate([np.zeros((0, width), np.float32), *parts])
+    """Logits (len(rows), 1 or K) float32 of the rows, in inference mode. Raises OutOfMemory."""
+    parts = [np.zeros((0, steps.model.output_shape[1]), np.float32)]
+    for start in range(0, len(rows), batch):
+        inputs = take(rows[start : start + batch])
+        with _within_memory("predicting", len(inputs), inputs.shape[1:]):
+            parts.append(steps.predict(inputs).numpy())
+    return np.concatenate(parts)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -229,7 +233,8 @@ def _one_epoch(
         rate = scheduled_rate(settings, before + number, settings.epochs * count)
         if rate is not None:
             steps.optimiser.rate.assign(rate)
-        total, correct = _guarded(steps, inputs, targets, weights)
+        with _within_memory("a training step with", int(targets.shape[0]), inputs.shape[1:]):
+            total, correct = steps.train(inputs, targets, weights)
         losses.append(total)
         right.append(correct)
         seen += int(targets.shape[0])
@@ -243,14 +248,15 @@ def _one_epoch(
     return {"loss": loss, "accuracy": float(np.sum([int(value) for value in right]) / seen)}
 
 
-def _guarded(steps: Steps, inputs: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
+@contextmanager
+def _within_memory(what: str, batch: int, shape: Iterable[int]) -> Iterator[None]:
+    """Say, where the block runs out of memory, which batch size to try."""
     try:
-        return steps.train(inputs, targets, weights)
+        yield
     except (tensorflow().errors.ResourceExhaustedError, MemoryError) as error:
-        batch = int(targets.shape[0])
         advice = f"Try batch_size: {batch // 2}" if batch > 1 else "Try a smaller image_size"
         raise OutOfMemory(
-            f"a training step with {batch} images of {'x'.join(map(str, inputs.shape[1:]))} does not fit into memory. {advice}."
+            f"{what} {batch} images of {'x'.join(map(str, shape))} does not fit into memory. {advice}."
         ) from error
 
 

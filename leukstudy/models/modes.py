@@ -105,13 +105,15 @@ def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Tr
 
 
 def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
-    plain = {"optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3, "schedule": "constant"}
-    alone = settings.model_copy(update=plain | {"epochs": settings.head_epochs, "early_stopping": 0})
-    head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
     strategy = several_devices()
     with _scope(strategy):
         backbone = _pretrained(settings)
-        reseed(settings.seed)
+    network.check_unfreeze(backbone, settings.unfreeze)
+    plain = {"optimiser": "adam", "weight_decay": 0.0, "learning_rate": 1e-3, "schedule": "constant"}
+    alone = settings.model_copy(update=plain | {"epochs": settings.head_epochs, "early_stopping": 0})
+    head, _, _, embed_s = _head_on_embeddings(alone, images, rows, where, watch=None)
+    reseed(settings.seed)
+    with _scope(strategy):
         model = network.classifier(backbone, **_head(settings, rows), normalise=True)
     network.copy_head(head, model)
     learning = network.unfreeze(model, settings.unfreeze)
@@ -163,11 +165,12 @@ def _on_images(
     except loop.TrainingDiverged as error:
         if checkpoint is None or not checkpoint.path.is_file():
             raise
-        kept = where.state / f"{settings.model}-last-good.weights.h5"
+        # beside the folder of the state, which goes when a later training ends well
+        kept = where.state.with_name(f"{where.state.name}-last-good.weights.h5")
         backbone.save_weights(kept)
         checkpoint.remove()
         raise loop.TrainingDiverged(
-            f"{error} The backbone of the last good epoch is kept: `weights: {kept}` goes on from it."
+            f"{error} The backbone of the last good epoch is kept: `weights: {_said(kept)}` goes on from it."
         ) from None
     logits = loop.predict_logits(steps, take, np.arange(len(y)), settings.batch_size)
     return loop.probabilities(logits), trace.table(), cost | _cost(trace, model), model
@@ -244,6 +247,13 @@ def _cost(trace: loop.Trace, model: Any) -> dict[str, float]:
         "images_per_s": trace.steady_images / trace.steady_s if trace.steady_images else float("nan"),
         "parameters": int(model.count_params()),
     }
+
+
+def _said(path: Path) -> Path:
+    """The path as `weights:` takes it: below the study's folder where it lies there."""
+    from leukstudy import paths
+
+    return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
 
 
 def _scope(strategy: Any) -> Any:

@@ -110,11 +110,25 @@ def unfreeze(model: Any, where: str) -> int:
     become trainable, what comes before is frozen. Every BatchNormalization layer is set not to be trainable, which in
     Keras also keeps it in inference mode: a few small batches would ruin the statistics that pretraining left.
 
-    Raises ValueError for a name that is no backbone layer, naming the nearest one and the starts of the blocks.
+    Raises ValueError as `check_unfreeze` does.
+    """
+    check_unfreeze(model, where)
+    names = [layer.name for layer in model.layers]
+    start = 0 if where == "all" else names.index(where)
+    for place, layer in enumerate(model.layers):
+        layer.trainable = place >= start and type(layer).__name__ != "BatchNormalization"
+    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
+
+
+def check_unfreeze(model: Any, where: str) -> None:
+    """Raise ValueError unless `where` is 'all' or a layer of the backbone, alone or with its head.
+
+    The message names the nearest layer and the starts of the blocks.
     """
     names = [layer.name for layer in model.layers]
-    pool = names.index("pool")
-    own = [name for name in names[:pool] if name != "image" and not name.startswith("scaling")]
+    own = [
+        name for name in names[: names.index("pool")] if name != "image" and not name.startswith("scaling")
+    ]
     if where != "all" and where not in own:
         near = difflib.get_close_matches(where, own, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'? " if near else ""
@@ -122,10 +136,6 @@ def unfreeze(model: Any, where: str) -> int:
             f"{model.name} has no backbone layer '{where}' to unfreeze from: {hint}expected 'all' or a layer; blocks "
             f"start at {', '.join(block_starts(model))}."
         )
-    start = 0 if where == "all" else names.index(where)
-    for place, layer in enumerate(model.layers):
-        layer.trainable = place >= start and type(layer).__name__ != "BatchNormalization"
-    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
 
 
 def block_starts(model: Any) -> list[str]:

@@ -72,6 +72,15 @@ def fit_seeds(settings: Any, *, say: Say = print, **given: Any) -> dict[int, Fit
     return fits
 
 
+def cost_of(fits: dict[int, Fit]) -> dict[str, float]:
+    """What `fit_seeds` cost: the first seed's figures, with the seconds of all of them."""
+    first = next(iter(fits.values())).cost
+    summed = {
+        key: sum(one.cost[key] for one in fits.values()) for key in ("fit_s", "embed_s") if key in first
+    }
+    return first | summed | {"seeds": len(fits)}
+
+
 def fit(
     settings: Any,
     *,
@@ -183,4 +192,4 @@ def _peak_memory_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-__all__ = ["Fit", "Trained", "fit", "fit_seeds", "load"]
+__all__ = ["Fit", "Trained", "cost_of", "fit", "fit_seeds", "load"]

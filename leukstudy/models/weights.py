@@ -28,19 +28,23 @@ def weights_identity(weights: str, imagenet: str | None) -> str:
     if weights == "imagenet":
         if imagenet is None:
             raise MissingWeights(
-                "this model has no ImageNet weights. Set `weights: none`, or `weights:` to a path."
+                "this model has no ImageNet weights. Set `weights:` to a path, or `weights: none` with `mode: scratch`."
             )
         return f"imagenet:{imagenet}"
     return f"file:{file_digest(existing(weights))}"
 
 
 def existing(weights: str) -> Path:
-    """The weights file as a path; raises MissingWeights when there is none."""
+    """The weights file as a path, from the study's folder where it is relative; raises MissingWeights when there is none."""
     path = Path(weights).expanduser()
+    if not path.is_absolute():
+        from leukstudy import paths
+
+        path = paths.ROOT / path  # a notebook opened by hand runs in a folder of its own
     if not path.is_file():
         raise MissingWeights(
             f"no weights file at {path}: `weights` is 'imagenet', 'none' or the path of a file. Correct the path, "
-            "or set `weights: none` to start from random numbers."
+            "or set `weights: none` with `mode: scratch` to start from random numbers."
         )
     return path
 

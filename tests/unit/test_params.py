@@ -63,6 +63,11 @@ def test_every_key_has_a_comment_above_its_first_appearance_in_its_block():
         (("train", "detection-forest", "trees"), 0, "train.detection-forest.trees: Input should be greater than or equal to 1"),
         (("train", "detection-densenet201", "filters"), [8], "densenet201: unknown key 'filters'"),
         (("train", "detection-logistic", "features"), [], "reads `features` or an `embedding`, one of the two"),
+        (
+            ("train", "detection-logistic", "embedding"),
+            {"model": "densnet201", "weights": "imagenet", "scaling": "imagenet", "image_size": 64},
+            "train.detection-logistic.embedding: unknown network 'densnet201': did you mean 'densenet201'?",
+        ),
         (("train", "typing-cnn", "seeds"), [7, 7], "holds a seed twice"),
         (("train", "typing-cnn", "seeds"), [], "train.typing-cnn.seeds"),
         (("train", "typing-cnn", "weight_decay"), 0.1, "weight_decay goes with optimiser: adamw or sgd"),

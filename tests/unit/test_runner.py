@@ -135,6 +135,34 @@ def test_a_runner_that_refuses_leaves_no_kernel():
         os.kill(int(done.stdout), 0)
 
 
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        (("train", "typing-cnn"), "Try batch_size: 16 for typing-cnn in params.yaml"),
+        (("train", "detection-logistic"), "Try a smaller prepare.size"),
+        (("explore", None), "Try a smaller prepare.size"),
+    ],
+)
+def test_a_kernel_that_dies_says_what_to_make_smaller(which, says, monkeypatch, capsys, tmp_path):
+    def dies(*_, **__):
+        raise runner.DeadKernelError("Kernel died")
+
+    for name in ("MODELS", "PREDICTIONS", "EXECUTED", "PARTIAL", "LIVE"):
+        monkeypatch.setattr(paths, name, tmp_path / name)
+    monkeypatch.setattr(runner.papermill, "execute_notebook", dies)
+    assert runner.run(*which) == 1
+    assert says in capsys.readouterr().out
+
+
+def test_a_cell_that_fills_the_disk_says_how_to_free_it(tmp_path):
+    error = runner.PapermillExecutionError(
+        cell_index=4, exec_count=2, source="save()", ename="OSError", evalue="[Errno 28] No space left on device", traceback=[],
+    )  # fmt: skip
+    said = runner._failure("prepare", error, tmp_path / "03_prepare.ipynb")
+    assert said.startswith("prepare failed in cell 4:\n    save()\nOSError: [Errno 28]")
+    assert runner.DISK_FULL in said and said.endswith("03_prepare.ipynb")
+
+
 def test_a_full_disk_is_said_in_words(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "build/x")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -202,8 +203,12 @@ def test_what_cannot_be_trained_is_said():
         fit(settings().model_copy(update={"mode": "thawed"}), **study, say=quiet)
     with pytest.raises(ValueError, match="needs a pretrained backbone"):
         fit(settings().model_copy(update={"mode": "frozen"}), **study, say=quiet)
+    said = []
     with pytest.raises(ValueError, match="stem_convv"):
-        fit(settings(**LITE, mode="fine_tune", unfreeze="stem_convv", head_epochs=1), **study, say=quiet)
+        fit(
+            settings(**LITE, mode="fine_tune", unfreeze="stem_convv", head_epochs=1), **study, say=said.append
+        )
+    assert said == [], "before anything is embedded"
     study["images"] = study["images"] / 255
     with pytest.raises(ValueError, match="Do not scale them"):
         fit(settings(), **study, say=quiet)
@@ -326,19 +331,28 @@ def test_divergence_keeps_the_last_good_state(tmp_path, monkeypatch):
     with pytest.raises(
         loop.TrainingDiverged, match=r"epoch 3: val_loss is nan.*last good epoch is kept: `weights: (.*)`"
     ):
-        fit(settings(), **study, state=tmp_path, say=quiet)
+        fit(settings(), **study, state=tmp_path / "one", say=quiet)
     (kept,) = tmp_path.glob("*.weights.h5")
     monkeypatch.undo()
     fit(settings(weights=str(kept)), **study, say=quiet)
+    assert kept.is_file(), "the state of a later training, which goes with it, lies elsewhere"
 
 
 def test_no_memory_says_which_batch_to_try(monkeypatch):
     def full(self, inputs, targets, weights):
         raise tensorflow().errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(loop.Steps, "_train", full)
-    with pytest.raises(loop.OutOfMemory, match=r"8 images of 16x16x3 does not fit.*Try batch_size: 4"):
-        fit(settings(), **smears(), say=quiet)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Steps, "_train", full)
+        with pytest.raises(
+            loop.OutOfMemory, match=r"step with 8 images of 16x16x3 does not fit.*batch_size: 4"
+        ):
+            fit(settings(), **smears(), say=quiet)
+    steps = SimpleNamespace(
+        predict=lambda inputs: full(None, None, None), model=SimpleNamespace(output_shape=(None, 1))
+    )
+    with pytest.raises(loop.OutOfMemory, match=r"predicting 6 images of 16x16x3 does not fit.*batch_size: 3"):
+        loop.predict_logits(steps, lambda part: np.zeros((len(part), 16, 16, 3)), np.arange(6), 8)
 
 
 ON_TWO_DEVICES = """

