@@ -31,7 +31,7 @@ study: setup ## Run the study (dvc repro) and print where the report is
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-lint: setup ## Check style, notebooks and lock file
+lint: setup ## Check the style of code and notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 bench: setup ## Print what the heavy parts cost, each beside its alternative (run nothing else meanwhile)

@@ -1,6 +1,7 @@
 """What the study's heavy parts cost on this machine, each beside its alternative in the same run.
 
-make bench        (about two minutes; run nothing else meanwhile: only ratios of one run mean anything)
+python benchmarks/bench.py     (part of `make bench`, which takes six minutes; run nothing else meanwhile: only ratios of one
+run mean anything)
 """
 
 import os

@@ -20,7 +20,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import yaml
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 LITE0 = {"model": "efficientnet_lite0", "weights": "imagenet"}
@@ -72,7 +72,7 @@ def settings(**changes: Any) -> Any:
     """An experiment's settings: the demo's defaults with changes."""
     from leukstudy.experiments import NetworkSettings  # noqa: PLC0415
 
-    defaults = yaml.safe_load((ROOT / "presets" / "demo.yaml").read_text())["defaults"]["network"]
+    defaults = YAML(typ="safe").load(ROOT / "presets" / "demo.yaml")["defaults"]["network"]
     weights = {"weights": changes.pop("weights", "none")}
     full = defaults | {"task": "detection", "early_stopping": 0} | changes
     return NetworkSettings.model_validate(full | {"weights": "imagenet"}).model_copy(update=weights)

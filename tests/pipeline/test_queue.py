@@ -1,4 +1,4 @@
-"""Searches as experiments that DVC queues: the commands of docs/tuning.md make the entries that it says."""
+"""Experiments that DVC queues: the commands of docs/tuning.md and the README make the studies that they say."""
 
 import re
 import shlex
@@ -12,6 +12,10 @@ pytestmark = pytest.mark.slow
 COMMANDS = re.findall(
     r"^    (dvc exp run --queue .+)$", (ROOT / "docs" / "tuning.md").read_text("utf-8"), re.M
 )
+COMMANDS += [
+    command.replace("run", "run --queue")
+    for command in re.findall(r"^(dvc exp run -S .+?) #", (ROOT / "README.md").read_text("utf-8"), re.M)
+]
 NETWORK = "detection-efficientnet_lite0"
 
 
@@ -33,12 +37,14 @@ def queued(tmp_path_factory):
 def test_the_documented_commands_queue_the_studies_that_they_name(queued):
     studies, changed = queued
     given = params.load()
-    assert len(COMMANDS) == 5 and len(studies) == 8
+    assert len(COMMANDS) == 6 and len(studies) == 9
     assert studies[0].tune == given.tune.model_copy(update={"method": "optuna"})
     assert [study.tune.experiment for study in studies[1:3]] == [NETWORK, "typing-efficientnet_lite0"]
     assert studies[3].tune.grid == given.tune.grid | {"dropout": [0.0, 0.2, 0.4, 0.6]}
     assert [study.train[NETWORK].dropout for study in studies[4:6]] == [0.3, 0.5]
-    assert [study.train["typing-cnn"].learning_rate for study in studies[6:]] == [0.0003, 0.001]
+    assert [study.train["typing-cnn"].learning_rate for study in studies[6:8]] == [0.0003, 0.001]
+    assert studies[8].train["typing-cnn"].learning_rate == 0.0003
+    assert studies[8].train[NETWORK] == given.train[NETWORK], "one experiment, not its defaults"
     others = [name for name in given.train if name != NETWORK]
     assert all(study.train[name] == given.train[name] for study in studies[:6] for name in others)
     assert changed == "", "the user's own files stay as they are"

@@ -1,9 +1,12 @@
 """pyproject.toml, requirements.lock and environment.yml say the same, and what is installed is what is locked."""
 
+import ast
 import re
+import sys
 import tomllib
 from importlib import metadata
 
+import nbformat
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -30,6 +33,35 @@ def locked(root) -> dict[str, list[tuple[Requirement, int]]]:
 def wanted(project) -> list[Requirement]:
     extras = project["optional-dependencies"]
     return [Requirement(text) for text in project["dependencies"] + extras["app"] + extras["dev"]]
+
+
+def imported(source: str) -> set[str]:
+    """The packages that a piece of Python imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+
+
+def test_what_is_imported_is_declared(root, project):
+    books = [nbformat.read(path, as_version=4) for path in (root / "notebooks").glob("*.ipynb")]
+    sources = ["\n".join(cell.source for cell in book.cells if cell.cell_type == "code") for book in books]
+    for folder in ("leukstudy", "benchmarks"):
+        sources += [path.read_text(encoding="utf-8") for path in (root / folder).rglob("*.py")]
+    own = {"leukstudy", *(path.stem for path in (root / "benchmarks").glob("*.py"))}
+    found = set.union(*map(imported, sources)) - own
+    assert len(found) > 30
+    extras = project["optional-dependencies"]
+    declared = [Requirement(text).name for text in project["dependencies"] + extras["kaggle"]]
+    known = {canonicalize_name(name) for name in declared}
+    providers = metadata.packages_distributions()
+    for name in sorted(found - {"kagglehub"}):  # an extra: not installed by `make setup`
+        assert known & {canonicalize_name(one) for one in providers[name]}, (
+            f"{name} is imported and not declared"
+        )
 
 
 def test_every_dependency_is_pinned_within_its_range(project, locked):

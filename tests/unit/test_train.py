@@ -349,7 +349,7 @@ def test_no_memory_says_which_batch_to_try(monkeypatch):
         ):
             fit(settings(), **smears(), say=quiet)
     steps = SimpleNamespace(
-        predict=lambda inputs: full(None, None, None), model=SimpleNamespace(output_shape=(None, 1))
+        predict=lambda inputs: full(None, inputs, None, None), model=SimpleNamespace(output_shape=(None, 1))
     )
     with pytest.raises(loop.OutOfMemory, match=r"predicting 6 images of 16x16x3 does not fit.*batch_size: 3"):
         loop.predict_logits(steps, lambda part: np.zeros((len(part), 16, 16, 3)), np.arange(6), 8)
