@@ -6,9 +6,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from leukstudy import params, paths, presets
+from leukstudy import paths, presets
 from leukstudy.data import commands
 from leukstudy.data.phantom.command import phantom
+from leukstudy.exits import fail, or_exit
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(commands.app, name="data")
@@ -31,7 +32,7 @@ def preset(
             table.add_row(known, what)
         Console().print(table)
         return
-    kept = _or_exit(presets.write, name)
+    kept = or_exit(presets.write, name)
     if kept:
         print(f"The earlier params.yaml was not a preset; it is kept as {kept.relative_to(paths.ROOT)}.")
     print(
@@ -48,22 +49,10 @@ def results() -> None:
     folder = paths.REPORTS / "metrics"
     files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
     if not files:
-        _fail(f"{folder} holds no results. `dvc repro` makes them.")
+        fail(f"{folder} holds no results. `dvc repro` makes them.")
     records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     for task in dict.fromkeys(record["task"] for record in records):
         mine = [record for record in records if record["task"] == task]
         print(f"### {task}\n")
         print(results_markdown(mine, published(task), synthetic=any(record["synthetic"] for record in mine)))
         print(external_markdown(mine))
-
-
-def _or_exit(function, *arguments):
-    try:
-        return function(*arguments)
-    except params.BadParams as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(message, markup=False)
-    raise typer.Exit(1)

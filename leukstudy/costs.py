@@ -9,14 +9,15 @@ import platform
 from pathlib import Path
 
 from leukstudy import paths
+from leukstudy.files import write_atomically
 
 
 def record(stage: str, **numbers: float | int | str) -> None:
     """Merge `numbers` into what is known of `stage` (an experiment's stage is written `train@<experiment>`)."""
-    paths.COSTS.mkdir(parents=True, exist_ok=True)
     file = paths.COSTS / f"{stage}.json"
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    _write(file, json.dumps({**known, **numbers}, indent=1, sort_keys=True) + "\n")
+    text = json.dumps({**known, **numbers}, indent=1, sort_keys=True) + "\n"
+    write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_table(stages: list[str]) -> Path:
@@ -45,12 +46,5 @@ def write_table(stages: list[str]) -> Path:
         lines.append(f"| {stage} | " + " | ".join("" if c is None else f"{c:,.0f}" for c in cells) + " |")
     lines += [f"| sum | {total:,.0f} | | | | | | |", ""]
     target = paths.REPORTS / "costs.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _write(target, "\n".join(lines))
+    write_atomically(target, lambda temporary: temporary.write_text("\n".join(lines), encoding="utf-8"))
     return target
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

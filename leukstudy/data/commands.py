@@ -13,6 +13,7 @@ from rich.table import Table
 from leukstudy import params, paths
 from leukstudy.data import DataProblem
 from leukstudy.data.sources import SOURCES, find_source, source_rows
+from leukstudy.exits import fail, or_exit
 
 app = typer.Typer(no_args_is_help=True, help="What data/ holds, and what it may hold.")
 EMBEDDED = {"phantom": Path("assets") / "phantom"}
@@ -44,7 +45,7 @@ def data_info(
     """Say what is known of one source: licence, home, layout, counts, groups, traps, and what was tested."""
     from leukstudy.data.datasets_page import facts_of  # noqa: PLC0415
 
-    entry = _or_exit(find_source, source)
+    entry = or_exit(find_source, source)
     table = Table(show_header=False, box=None)
     for name, text in facts_of(entry):
         table.add_row(name, escape(text))
@@ -64,8 +65,8 @@ def data_get(
     """Download an open source (an interrupted download goes on where it was), or say how to get a gated one."""
     from leukstudy.data.download import get  # noqa: PLC0415 - network code, for this command only
 
-    entry = _or_exit(find_source, source)
-    files = _or_exit(get, entry, to, only=only)
+    entry = or_exit(find_source, source)
+    files = or_exit(get, entry, to, only=only)
     for file in files:
         print(file)
     print(f"Licence: {entry.licence}. {f'Cite: {entry.citation}' if entry.citation else ''}")
@@ -84,11 +85,11 @@ def data_verify(
     """Compare what is there with what the registry says; exit 1 where something contradicts it."""
     from leukstudy.data.verify import DIFFERS, contradicts, verify  # noqa: PLC0415
 
-    pairs = [(source, path or paths.DATA)] if source else _or_exit(_of_study)
+    pairs = [(source, path or paths.DATA)] if source else or_exit(_of_study)
     wrong = []
     for name, place in pairs:
-        entry = _or_exit(find_source, name)
-        found = _or_exit(verify, entry, place)
+        entry = or_exit(find_source, name)
+        found = or_exit(verify, entry, place)
         table = Table(
             "what", "published", "found", "", box=None, title=f"{name}: {place}", title_justify="left"
         )
@@ -98,7 +99,7 @@ def data_verify(
         Console(soft_wrap=False).print(table)
         wrong += [name] * contradicts(found)
     if wrong:
-        _fail(f"Not as published: {', '.join(wrong)}. The rows marked {DIFFERS} say where.")
+        fail(f"Not as published: {', '.join(wrong)}. The rows marked {DIFFERS} say where.")
     print("Nothing contradicts the registry: as published, as far as it says.")
 
 
@@ -120,31 +121,31 @@ def data_use(
 
     pairs = [_pair(text) for text in what]
     if len(pairs) > 1 and any(name is None for name, _ in pairs):
-        _fail(
+        fail(
             "Several sources at once are given as NAME=PATH each, NAME being a source of `leukstudy data list`."
         )
     if len({name for name, _ in pairs}) < len(pairs):
-        _fail("One source was named twice.")
-    _or_exit(refuse_if_changed)
+        fail("One source was named twice.")
+    or_exit(refuse_if_changed)
     for name, _ in pairs:
-        _or_exit(find_source, name or "folder")
-    folders = [_or_exit(_folder_of, name, text) for name, text in pairs]
+        or_exit(find_source, name or "folder")
+    folders = [or_exit(_folder_of, name, text) for name, text in pairs]
     (first, _), folder = pairs[0], folders[0]
     unpacked = folder.is_relative_to(paths.BUILD / "sources")
     try:
         if first is None:
             source = _source_of(what[0])
             placed = {source: "."}
-            counted = {"data/": _or_exit(source_rows, find_source(source), folder)}
+            counted = {"data/": or_exit(source_rows, find_source(source), folder)}
             # what was unpacked is no place to import from: it is a copy that `make clean` removes
-            _or_exit(add_folders, {".": folder}) if unpacked else _or_exit(import_folder, folder)
+            or_exit(add_folders, {".": folder}) if unpacked else or_exit(import_folder, folder)
         else:
             placed = {name: name for name, _ in pairs}
             counted = {
-                f"data/{name}/": _or_exit(source_rows, find_source(name), place)
+                f"data/{name}/": or_exit(source_rows, find_source(name), place)
                 for (name, _), place in zip(pairs, folders, strict=True)
             }
-            _or_exit(add_folders, {name: place for (name, _), place in zip(pairs, folders, strict=True)})
+            or_exit(add_folders, {name: place for (name, _), place in zip(pairs, folders, strict=True)})
     finally:
         shutil.rmtree(paths.BUILD / "sources", ignore_errors=True)
     for (place, rows), (_, text) in zip(counted.items(), pairs, strict=True):
@@ -233,15 +234,3 @@ def _within(folder: Path) -> Path:
 def _of_study() -> list[tuple[str, Path]]:
     """The sources that params.yaml names, and where they lie."""
     return [(name, paths.DATA / use.folder) for name, use in params.load().data.sources.items()]
-
-
-def _or_exit(function, *arguments, **options):
-    try:
-        return function(*arguments, **options)
-    except (DataProblem, params.BadParams) as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(message, markup=False)
-    raise typer.Exit(1)

@@ -3,8 +3,6 @@
 The stage `acquire` makes it (`catalogue`, `group` and `split` beside this module); all later stages read it.
 """
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pandas as pd
 from leukstudy.data import DataProblem
 from leukstudy.data.group import LEVELS
 from leukstudy.data.split import EXTERNAL, SPLITS
+from leukstudy.files import write_atomically
 
 COLUMNS = {
     "image_id": "str",
@@ -73,19 +72,8 @@ def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV in one step: a killed run leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
-    ) as file:
-        try:
-            table.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    form = {"index": False, "lineterminator": "\n", "float_format": "%.6g", "encoding": "utf-8"}
+    write_atomically(path, lambda part: table.to_csv(part, **form))
 
 
 def read_manifest(path: Path) -> pd.DataFrame:

@@ -30,7 +30,6 @@ SIGNIFICANT = 0.05
 BLOCK_VALUES = (
     250_000  # numbers held at a time: memory stays flat for many groups, and they stay in the cache
 )
-OWN = ("group_id", "y_true", "images")  # the columns of `group_means` that are no features
 
 
 def balance(labels: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:

@@ -7,7 +7,6 @@ two).
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,12 +23,6 @@ class PredictionError(ValueError):
 def task_classes(task: Mapping) -> list[str]:
     """Give the task's class names in order; the place in the list is the class index."""
     return [str(name) for name in task["classes"]]
-
-
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Read a predictions CSV with names as text: a class or group called ``NA`` or ``007`` keeps its name."""
-    text = dict.fromkeys(COLUMNS, str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
 
 
 def check_predictions(predictions: pd.DataFrame, task: Mapping) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from leukstudy.evaluate.intervals import bootstrap, cautions
 from leukstudy.evaluate.metrics import check_predictions, confusion, per_class, score, task_classes
+from leukstudy.files import write_atomically
 from leukstudy.models.predictions import aligned
 
 KINDS = ("model", "ensemble", "baseline")
@@ -155,14 +155,11 @@ def plain(value):
 
 
 def write_json(path: Path, record: Mapping | list) -> Path:
-    """Write sorted, indented JSON by way of a temporary file, so that a killed run leaves no half of one.
+    """Write sorted, indented JSON in one step, so that a killed run leaves no half of one.
 
     The same record always gives the same bytes. Raises TypeError for what JSON cannot hold.
     """
     path = Path(path)
     text = json.dumps(plain(record), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path

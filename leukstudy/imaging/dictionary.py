@@ -5,10 +5,10 @@ python -m leukstudy.imaging.dictionary        writes the file anew, after `FEATU
 
 import csv
 import io
-import os
 from pathlib import Path
 
 from leukstudy import paths
+from leukstudy.files import write_atomically
 from leukstudy.imaging.features import FEATURES
 
 COLUMNS = ("name", "unit", "unit_where_pixel_size_is_known", "family", "meaning", "method")
@@ -74,9 +74,7 @@ def text() -> str:
 
 def write(path: Path) -> None:
     """Write the data dictionary; the file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text(), encoding="utf-8")
-    os.replace(part, path)
+    write_atomically(path, lambda temporary: temporary.write_text(text(), encoding="utf-8"))
 
 
 if __name__ == "__main__":

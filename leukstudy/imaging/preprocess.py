@@ -17,37 +17,6 @@ CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 EQUALISATIONS = ("none", "global", "clahe")
 
 
-def prepare(
-    rgb: np.ndarray,
-    *,
-    size: int,
-    gaussian_sigma: float = 0.0,
-    equalise: str = "none",
-    mask_corner: Mapping[str, Any] | object | None = None,
-    mask_boxes: Sequence[Sequence[float]] = (),
-    illumination: bool = False,
-    stain: str = "none",
-    contrast: float = 1.0,
-    brightness: float = 0.0,
-) -> np.ndarray:
-    """The image as models get it: `base`, then `finish`; (size, size, 3) uint8 RGB.
-
-    `mask_corner` is None or holds corner, width and height (see `mask_corner`), as keys or as attributes.
-
-    >>> prepare(np.zeros((90, 120, 3), np.uint8), size=64, gaussian_sigma=0.8).shape
-    (64, 64, 3)
-    """
-    whole = base(rgb, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
-    return finish(
-        whole,
-        gaussian_sigma=gaussian_sigma,
-        equalise=equalise,
-        stain=stain,
-        contrast=contrast,
-        brightness=brightness,
-    )
-
-
 def base(
     rgb: np.ndarray,
     *,
@@ -56,7 +25,13 @@ def base(
     boxes: Sequence[Sequence[float]] = (),
     illumination: bool = False,
 ) -> np.ndarray:
-    """The first half of `prepare`: corner and boxes masked, resized, light evened; masks are made on this."""
+    """The first half of the chain: corner and boxes masked, resized, light evened; nuclei and cells are sought on this.
+
+    `mask` is None or holds corner, width and height (see `mask_corner`), as keys or as attributes.
+
+    >>> base(np.zeros((90, 120, 3), np.uint8), size=64).shape
+    (64, 64, 3)
+    """
     if mask is not None:
         get = mask.__getitem__ if isinstance(mask, Mapping) else lambda name: getattr(mask, name)
         rgb = mask_corner(rgb, get("corner"), get("width"), get("height"))
@@ -75,7 +50,7 @@ def finish(
     contrast: float = 1.0,
     brightness: float = 0.0,
 ) -> np.ndarray:
-    """The second half of `prepare`: stain normalised, smoothed, equalised, contrast and brightness."""
+    """The second half of the chain: stain normalised, smoothed, equalised, contrast and brightness."""
     whole = equalise_luminance(gaussian(normalise_stain(rgb, stain), gaussian_sigma), equalise)
     return adjust(whole, contrast=contrast, brightness=brightness)
 

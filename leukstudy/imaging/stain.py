@@ -37,14 +37,6 @@ def density_table(rgb: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(transmission_table(on_bright(rgb)), _DARKEST))
 
 
-def stain_densities(rgb: np.ndarray) -> np.ndarray:
-    """Azure and eosin in each pixel, as optical density: (H, W, 3) uint8 to (H, W, 2) float32, >= 0.
-
-    Colour deconvolution (Ruifrok and Johnston 2001) on the fixed vectors `AZURE_EOSIN` and what is square to both.
-    """
-    return np.maximum(cv2.transform(optical_density(rgb), unmixing(AZURE_EOSIN)), 0)
-
-
 def grey_world(rgb: np.ndarray) -> np.ndarray:
     """Channels scaled to one mean (Buchsbaum 1980), which is that of all three before."""
     shown = brightest(rgb) > _VOID

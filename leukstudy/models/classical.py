@@ -11,12 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.models.zoo import ZOO, model_spec
-
-KEYS: dict[str, tuple[str, ...]] = {
-    spec.name: spec.takes for spec in ZOO.values() if spec.kind == "classical"
-}
-"""The settings each classical model takes beside those that all take."""
+from leukstudy.models.zoo import model_spec
 
 CALIBRATION_FOLDS = 5
 

@@ -1,11 +1,12 @@
 """The table of predictions: what every later stage reads of an experiment."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from leukstudy.files import write_atomically
 
 COLUMNS = ("image_id", "group_id", "split", "y_true", "y_pred")
 GIVEN = ("group_id", "split", "y_true")  # what an image has whoever predicts it
@@ -32,11 +33,8 @@ def table(rows: pd.DataFrame, y: np.ndarray, probabilities: np.ndarray, classes:
 
 
 def write(predictions: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV by way of a temporary file, so that a killed run leaves no half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    predictions.to_csv(part, index=False, lineterminator="\n")
-    os.replace(part, path)
+    """Write the table as CSV in one step, so that a killed run leaves no half of one."""
+    write_atomically(path, lambda part: predictions.to_csv(part, index=False, lineterminator="\n"))
 
 
 def path(experiment: str, seed: int, seeds: Sequence[int], build: Path) -> Path:

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukstudy.files import write_atomically
 from leukstudy.models import classical, network
 from leukstudy.models.embed import check_images, embed, resize
-from leukstudy.models.store import file_digest, write_atomically
+from leukstudy.models.store import file_digest
 from leukstudy.models.weights import load_into
 from leukstudy.models.zoo import model_spec
 

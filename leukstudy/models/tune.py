@@ -20,10 +20,10 @@ import pandas as pd
 
 from leukstudy.data.labels import rows_of_task
 from leukstudy.evaluate.intervals import draw_groups, weighted_scores
+from leukstudy.files import write_atomically
 from leukstudy.models import predictions
 from leukstudy.models.backend import precision
 from leukstudy.models.heads import UNTRACED, Heads
-from leukstudy.models.store import write_atomically
 from leukstudy.tuning import SCALES, Tune, at_point, grid_points, is_range
 
 METRICS = ("auroc", "log_loss", "accuracy")

@@ -65,15 +65,6 @@ def plot_errors(images: Sequence[np.ndarray], titles: Sequence, *, columns: int 
     return plot_sheet(images, titles, columns=columns) if len(images) else _empty("no errors in this split")
 
 
-def plot_steps(steps: Mapping[str, np.ndarray]) -> Figure:
-    """Show one image after each step of preprocessing, left to right: step name -> (H, W, 3) uint8 RGB."""
-    fig, axes = _grid(len(steps), len(steps), 2.0, 2)
-    for index, (ax, (name, image)) in enumerate(zip(axes.flat, steps.items(), strict=True), start=1):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=255)
-        ax.set_title(_wrap(f"{index}. {name}", 26), fontsize=9, loc="center")
-    return fig
-
-
 def plot_variants(
     variants: Mapping[str, Sequence[np.ndarray]], titles: Sequence, *, side: int = 160
 ) -> Figure:

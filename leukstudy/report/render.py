@@ -5,7 +5,6 @@ same run gives the same bytes.
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -19,6 +18,8 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
+
+from leukstudy.files import write_atomically
 
 TEMPLATES = Path(__file__).with_name("templates")
 # Without the interactive kinds, which need scripts: a widget falls back to its text.
@@ -189,8 +190,5 @@ def _write_page(path: Path, text: str) -> Path:
         raise RenderError(
             f"{path.name} would need the network or a script: {references[:5]}; embed it or leave it out."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path

@@ -9,13 +9,14 @@ from ruamel.yaml import YAML
 
 from leukstudy import params, paths, runner
 
-# What only runs, reads parameters, or draws: a change there is no reason to train again (docs/decisions.md).
+# What only runs, reads parameters, writes files, or draws: a change there is no reason to train again (docs/decisions.md).
 PLUMBING = (
     "leukstudy.params",
     "leukstudy.experiments",
     "leukstudy.schema",
     "leukstudy.paths",
     "leukstudy.costs",
+    "leukstudy.files",
     "leukstudy.imports",
     "leukstudy.report",
     "leukstudy.data.provenance",

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.models.classical import KEYS, embedding_columns, parameters, pipeline, select, smote
+from leukstudy.models.classical import embedding_columns, parameters, pipeline, select, smote
 from leukstudy.models.saved import BadModel, save
 from leukstudy.models.train import fit, load
+from leukstudy.models.zoo import ZOO
 
 CLASSES = ["healthy", "leukaemia"]
+TAKES = {name: spec.takes for name, spec in ZOO.items() if spec.kind == "classical"}
 
 
 def settings(**changes):
@@ -28,7 +30,7 @@ def settings(**changes):
         "c": 1.0, "gamma": "scale", "max_depth": 4, "trees": 40, "min_images_leaf": 3, "rounds": 20, "max_leaves": 7,
         "learning_rate": 0.1,
     }  # fmt: skip
-    own = {key: own[key] for key in KEYS[changes.get("model", "logistic")]}
+    own = {key: own[key] for key in TAKES[changes.get("model", "logistic")]}
     return SimpleNamespace(**base | own | {"class_weight": "balanced", "resample": "none"} | changes)
 
 
@@ -49,7 +51,7 @@ def study():
     return features, y, split
 
 
-@pytest.mark.parametrize("model", list(KEYS))
+@pytest.mark.parametrize("model", list(TAKES))
 def test_learns_and_predicts_every_row(study, model):
     features, y, split = study
     found = fit(settings(model=model), features=features, y=y, split=split, classes=CLASSES)
@@ -64,7 +66,7 @@ def test_learns_and_predicts_every_row(study, model):
     assert found.cost["parameters"] == parameters(found.model) >= least
 
 
-@pytest.mark.parametrize("model", list(KEYS))
+@pytest.mark.parametrize("model", list(TAKES))
 @pytest.mark.parametrize("resample", ["none", "smote"])
 def test_same_fit_same_bytes_and_back(study, tmp_path, model, resample):
     features, y, split = study
@@ -82,7 +84,7 @@ def test_same_fit_same_bytes_and_back(study, tmp_path, model, resample):
         back.predict()
 
 
-@pytest.mark.parametrize("model", list(KEYS))
+@pytest.mark.parametrize("model", list(TAKES))
 def test_test_and_validation_rows_change_nothing(study, model):
     features, y, split = study
     one = fit(settings(model=model, resample="smote"), features=features, y=y, split=split, classes=CLASSES)
@@ -181,7 +183,7 @@ def test_inputs_that_do_not_fit_together(study):
 
 
 def test_the_settings_of_each_are_data():
-    assert KEYS == {
+    assert TAKES == {
         "logistic": ("c",),
         "tree": ("max_depth", "min_images_leaf"),
         "forest": ("trees", "min_images_leaf"),
@@ -195,7 +197,7 @@ def test_the_settings_of_each_are_data():
     assert ran.stdout.strip() == "False False"
 
 
-@pytest.mark.parametrize("model", list(KEYS))
+@pytest.mark.parametrize("model", list(TAKES))
 def test_settings_arrive(model):
     y = np.array([0, 1] * 20)
     own = {

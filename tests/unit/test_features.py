@@ -15,11 +15,10 @@ from leukstudy.imaging.features import (
     all_features,
     colour_features,
     corner_features,
-    in_micrometres,
     morphology_features,
 )
 from leukstudy.imaging.io import BadImage, read_image
-from leukstudy.imaging.preprocess import prepare
+from leukstudy.imaging.preprocess import base, finish
 from leukstudy.imaging.segment import label_cells
 
 
@@ -185,19 +184,6 @@ def test_a_touching_neighbour_is_not_measured():
     assert morphology_features(rgb, nuclei, cells)["morph_nucleus_lobes"] == 2
 
 
-def test_micrometres():
-    table = pd.DataFrame(
-        {"morph_nucleus_area": [100.0], "morph_nucleus_perimeter": [40.0], "morph_nc_ratio": [0.5]}
-    )
-    got = in_micrometres(table, 0.25)
-    assert got["morph_nucleus_area_um2"].tolist() == [6.25] and got[
-        "morph_nucleus_perimeter_um"
-    ].tolist() == [10]
-    assert len(got.columns) == 5 and list(table.columns) == list(got.columns[:3])
-    with pytest.raises(ValueError, match="pixel_um is 0"):
-        in_micrometres(table, 0)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (40, 40)])
 @pytest.mark.parametrize("fill", [False, True])
 def test_always_finite(shape, fill):
@@ -253,7 +239,8 @@ def test_the_batch_writes_what_it_says(data, tmp_path):
     images, nuclei, cells = (np.load(tmp_path / "out" / f"{n}.npy") for n in ("images", "nuclei", "cells"))
     assert images.shape == (23, 40, 40, 3) and images.dtype == np.uint8
     assert nuclei.shape == cells.shape == (23, 40, 40) and nuclei.dtype == cells.dtype == np.bool_
-    assert np.array_equal(images[7], prepare(read_image(root / kept["path"].iloc[7]), **settings))
+    alone = base(read_image(root / kept["path"].iloc[7]), size=40, mask=mask)
+    assert np.array_equal(images[7], finish(alone, gaussian_sigma=0.7, equalise="global"))
     assert sorted(os.listdir(tmp_path)) == ["out"]
     pd.testing.assert_frame_equal(read_features(tmp_path / "out"), features)
 

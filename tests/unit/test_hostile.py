@@ -95,7 +95,8 @@ def test_every_view(hostile, name):
     [
         *stain.STAIN_NORMALISATIONS.values(),
         stain.even_illumination,
-        lambda rgb: preprocess.prepare(rgb, size=32, gaussian_sigma=1.0, equalise="clahe", contrast=2.0),
+        lambda rgb: preprocess.base(rgb, size=32, illumination=True),
+        lambda rgb: preprocess.finish(rgb, gaussian_sigma=1.0, equalise="clahe", contrast=2.0),
         lambda rgb: preprocess.mask_boxes(rgb, [(0.5, 0.5, 1.0, 1.0)]),
         lambda rgb: preprocess.mask_corner(rgb, "top-left", 1.0, 1.0),
         lambda rgb: preprocess.equalise_luminance(rgb, "global"),

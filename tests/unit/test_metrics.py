@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.evaluate.metrics import PredictionError, confusion, per_class, read_predictions, roc, score
+from leukstudy.evaluate.metrics import PredictionError, confusion, per_class, roc, score
 
 DETECTION = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL", "AML"]}, "positive": "leukaemia"}
 TYPING = {"classes": {"a": ["a"], "b": ["b"], "c": ["c"]}, "positive": None}
@@ -99,14 +99,6 @@ def test_roc_has_the_scored_area():
     assert np.trapezoid(one["tpr"], one["fpr"]) == pytest.approx(
         per_class(table, TYPING).set_index("class").loc["b", "auroc"]
     )
-
-
-def test_names_that_look_like_missing_values_are_read_as_names(tmp_path):
-    table = binary_table("lh", [0.9, 0.2]).assign(group_id=["NA", "007"])
-    table.to_csv(tmp_path / "p.csv", index=False)
-    read = read_predictions(tmp_path / "p.csv")
-    assert read["group_id"].tolist() == ["NA", "007"]
-    assert score(read, DETECTION) == score(table, DETECTION)
 
 
 @pytest.mark.parametrize(

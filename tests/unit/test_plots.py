@@ -288,7 +288,6 @@ def test_picture_figures_show_every_image_whole():
         pictures.plot_errors(images[:1], titles[:1]): 1,
         pictures.plot_overlay(images[:2], nuclei[:2], cell_masks[:2], titles[:2]): 8,
         pictures.plot_gradcam(images, heat, titles): 24,
-        pictures.plot_steps({"original": images[0], "resized to 32 pixels, corner masked": images[1]}): 2,
     }
     for fig, count in drawn.items():
         assert sum(len(ax.images) for ax in fig.axes) == count

@@ -8,12 +8,13 @@ from fabricate import blob_cell
 
 from leukstudy.imaging.preprocess import (
     adjust,
+    base,
     corner_slice,
     equalise_luminance,
+    finish,
     gaussian,
     mask_boxes,
     mask_corner,
-    prepare,
     resize,
 )
 from leukstudy.imaging.segment import label_cells, segment_nuclei
@@ -93,11 +94,13 @@ def test_masking_everything_and_nonsense(rgb):
         mask_corner(rgb, "top-left", 35, 0.1)
 
 
-def test_prepare_chains_and_takes_settings_in_either_form(rgb):
+def test_the_chain_takes_settings_in_either_form(rgb):
     before = rgb.copy()
     mask = {"corner": "bottom-right", "width": 0.3, "height": 0.2}
-    a = prepare(rgb, size=32, gaussian_sigma=0.8, equalise="clahe", mask_corner=mask)
-    b = prepare(rgb, size=32, gaussian_sigma=0.8, equalise="clahe", mask_corner=SimpleNamespace(**mask))
+    a, b = (
+        finish(base(rgb, size=32, mask=given), gaussian_sigma=0.8, equalise="clahe")
+        for given in (mask, SimpleNamespace(**mask))
+    )
     by_hand = equalise_luminance(gaussian(resize(mask_corner(rgb, **mask), 32), 0.8), "clahe")
     assert a.shape == (32, 32, 3) and np.array_equal(a, b) and np.array_equal(a, by_hand)
     assert np.array_equal(rgb, before)
@@ -130,11 +133,12 @@ def test_boxes_are_painted_with_what_surrounds_them(rgb):
 
 
 def test_nothing_is_on_unless_asked_for(rgb):
-    assert np.array_equal(prepare(rgb, size=60), rgb)
-    off = {"illumination": False, "stain": "none", "contrast": 1.0, "brightness": 0.0, "mask_boxes": ()}
-    assert np.array_equal(prepare(rgb, size=60, **off), rgb)
-    for how in ({"illumination": True}, {"stain": "reinhard"}, {"contrast": 1.5}, {"brightness": 0.1}):
-        assert not np.array_equal(prepare(rgb, size=60, **how), rgb)
+    assert np.array_equal(base(rgb, size=60), rgb) and np.array_equal(finish(rgb), rgb)
+    assert np.array_equal(base(rgb, size=60, mask=None, boxes=(), illumination=False), rgb)
+    assert np.array_equal(finish(rgb, stain="none", contrast=1.0, brightness=0.0), rgb)
+    assert not np.array_equal(base(rgb, size=60, illumination=True), rgb)
+    for how in ({"stain": "reinhard"}, {"contrast": 1.5}, {"brightness": 0.1}):
+        assert not np.array_equal(finish(rgb, **how), rgb)
 
 
 def test_views():

@@ -11,7 +11,6 @@ import pandas as pd
 
 from leukstudy.data.adapters.layout import as_rows, listing, stem
 
-LABELS = ("ALL", "AML", "CLL", "CML", "H")
 _COPY = re.compile(r".*?_original_(.+)_[^_]+", re.IGNORECASE)
 
 

@@ -103,11 +103,6 @@ def load_torch(network: Any, path: Path, expected: str | None = None) -> None:
         layer.set_weights(arrays)
 
 
-def classifier(state: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The 1000-class ImageNet layer that the study leaves off: kernel (1280, 1000) and bias (1000,)."""
-    return state["_fc.weight"].T, state["_fc.bias"]
-
-
 def _convolution(
     x: Any, *, filters: int, kernel: int = 1, stride: int = 1, name: str, activate: bool = True
 ) -> Any:
