@@ -8,6 +8,7 @@ model sees it. `FEATURES` says what each one is; the data dictionary is written 
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from leukstudy.imaging.masks import pieces
 from leukstudy.imaging.morphology import MORPHOLOGY, colour, shape
@@ -88,7 +89,7 @@ def morphology_features(rgb: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) 
 
     `nucleus` is a (H, W) bool mask of the whole image; `cell` is another, or the int32 labels of `label_cells`,
     which keep touching cells apart. The main cell is that of `quality.main_cell`. Where there is no nucleus all
-    are 0, with `morph_found` 0. Lengths are in pixels of the prepared image.
+    are 0, with `morph_found` 0. Lengths are in pixels; see `in_micrometres`.
     """
     found = {name: 0.0 for name in FEATURES if name.startswith(("morph_", "texture_"))}
     if not nucleus.any():
@@ -110,3 +111,20 @@ def morphology_features(rgb: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) 
     of_texture = texture(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), nucleus, cell & ~nucleus)
     found |= {f"morph_{name}": float(value) for name, value in of_cell.items()}
     return found | {f"texture_{name}": float(value) for name, value in of_texture.items()}
+
+
+def in_micrometres(features: pd.DataFrame, pixel_um: float) -> pd.DataFrame:
+    """The table with a column in micrometres beside each in pixels: `<name>_um` or, for areas, `<name>_um2`.
+
+    `pixel_um` is the side of a pixel of the prepared image (after its resize), in micrometres. Raises ValueError
+    where that is no length.
+    """
+    if not 0 < pixel_um < 100:
+        raise ValueError(f"pixel_um is {pixel_um}; expected micrometres a pixel, such as 0.25")
+    added = {}
+    for name in features.columns:
+        unit = FEATURES[name][0] if name in FEATURES else ""
+        if unit in ("pixel", "pixel2"):
+            power = 2 if unit == "pixel2" else 1
+            added[f"{name}_um{'2' if power == 2 else ''}"] = features[name] * pixel_um**power
+    return features.assign(**added)
