@@ -150,7 +150,9 @@ def data_use(
         shutil.rmtree(paths.BUILD / "sources", ignore_errors=True)
     for (place, rows), (_, text) in zip(counted.items(), pairs, strict=True):
         _report(place, text, rows)
-    print("\nPut this into params.yaml, and make its tasks fit the labels (`leukstudy preset` lists data for which this is done):\n")
+    print(
+        "\nPut this into params.yaml, and make its tasks fit the labels (`leukstudy preset` lists data for which this is done):\n"
+    )
     print(params_block(placed))
     for name in placed:
         if find_source(name).label_kind == "cell type":
