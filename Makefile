@@ -22,6 +22,7 @@ setup: .venv/ready ## Make .venv from requirements.lock
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@mkdir -p build/live  # where `dvc plots` looks for live curves: it complains of a folder that is missing
 	@touch $@
 
 study: setup ## Run the study (dvc repro) and print where the report is
@@ -50,3 +51,4 @@ lab: setup ## Open the notebooks in JupyterLab
 
 clean: ## Remove what the study made (build/, caches); data, reports and .venv stay
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@mkdir -p build/live
