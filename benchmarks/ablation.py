@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukstudy import paths, presets
-from leukstudy.data.audit import find_near_duplicates
+from leukstudy.audit.near_duplicates import find_near_duplicates
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import join_near_duplicates
 from leukstudy.data.provenance import is_synthetic, level_of
 from leukstudy.data.split import assign
-from leukstudy.evaluate.calibration import brier, expected_calibration_error
-from leukstudy.evaluate.intervals import draw_groups, weighted_scores
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.variants import VARIANTS
-from leukstudy.models import predictions
 from leukstudy.models.embed import embed
+from leukstudy.statistics import predictions
+from leukstudy.statistics.calibration import brier, expected_calibration_error
+from leukstudy.statistics.intervals import draw_groups, weighted_scores
+from leukstudy.study import paths, presets
 
 PRESETS = {"phantom": "demo", "taleqani": "real-smears"}
 RESAMPLES = 1000

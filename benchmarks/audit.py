@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from leukstudy.data.audit.hash_index import MAX_DISTANCE, TURNED_DISTANCE, pairs, turn
+from leukstudy.audit.hash_index import MAX_DISTANCE, TURNED_DISTANCE, pairs, turn
 from leukstudy.data.identify import identify_all
-from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.io import is_image_file
+from leukstudy.phantom import write_phantom
 
 COUNTS = (1_000, 10_000, 100_000)
 # All pairs of 100,000 hashes, eight ways turned, take minutes: from here on a part is measured, and the whole reckoned.

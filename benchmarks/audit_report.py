@@ -7,7 +7,8 @@ import argparse
 import time
 from pathlib import Path
 
-from leukstudy.data.audit import find_near_duplicates, run_audit
+from leukstudy.audit.near_duplicates import find_near_duplicates
+from leukstudy.audit.run import run_audit
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import join_near_duplicates
 from leukstudy.data.provenance import is_synthetic

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from leukstudy.data.catalogue import catalogue
-from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.segment import METHODS
+from leukstudy.phantom import write_phantom
 
 PATIENTS = {"healthy": 12, "ALL": 12, "AML": 12, "CLL": 12, "CML": 12}
 

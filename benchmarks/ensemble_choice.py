@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pandas as pd
 
-from leukstudy import params, paths
 from leukstudy.evaluate import ensemble
-from leukstudy.models import predictions
+from leukstudy.statistics import predictions
+from leukstudy.study import params, paths
 
 
 def scores(table: pd.DataFrame, classes: list[str]) -> tuple[float, float]:

@@ -11,14 +11,14 @@ import argparse
 
 import numpy as np
 
-from leukstudy import paths
 from leukstudy.data.manifest import read_manifest
-from leukstudy.evaluate.metrics import score
-from leukstudy.models import predictions
-from leukstudy.models.heads import Heads
-from leukstudy.models.tune import developing_rows
-from leukstudy.params import load
-from leukstudy.tuning import at_point
+from leukstudy.search.heads import Heads
+from leukstudy.search.search import developing_rows
+from leukstudy.statistics import predictions
+from leukstudy.statistics.metrics import score
+from leukstudy.study import paths
+from leukstudy.study.params import load
+from leukstudy.study.tune import at_point
 
 PATIENT = {"epochs": 100, "early_stopping": 0, "schedule": "constant"}
 VARIANTS = {

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from leukstudy.data.phantom import write_phantom
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.features import all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.phantom import write_phantom
 
 PATIENTS = {"healthy": 4, "ALL": 4, "AML": 4, "CLL": 4, "CML": 4}
 

@@ -11,7 +11,7 @@ from math import erf, sqrt
 import numpy as np
 import pandas as pd
 
-from leukstudy.evaluate.intervals import bootstrap
+from leukstudy.statistics.intervals import bootstrap
 
 TASK = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL"]}, "positive": "leukaemia"}
 STUDIES, IMAGES, DISTANCE = 300, 3, 1.5

@@ -70,7 +70,7 @@ def gflop(path: Path) -> float:
 
 def settings(**changes: Any) -> Any:
     """An experiment's settings: the demo's defaults with changes."""
-    from leukstudy.experiments import NetworkSettings  # noqa: PLC0415
+    from leukstudy.study.experiments import NetworkSettings  # noqa: PLC0415
 
     defaults = YAML(typ="safe").load(ROOT / "presets" / "demo.yaml")["defaults"]["network"]
     weights = {"weights": changes.pop("weights", "none")}

@@ -10,13 +10,14 @@ import sys
 import numpy as np
 import pandas as pd
 
-from leukstudy import paths
 from leukstudy.data.labels import rows_of_task
 from leukstudy.data.manifest import read_manifest
 from leukstudy.data.split import assign
-from leukstudy.evaluate.metrics import score
-from leukstudy.models import predictions, train
-from leukstudy.params import load
+from leukstudy.models import train
+from leukstudy.statistics import predictions
+from leukstudy.statistics.metrics import score
+from leukstudy.study import paths
+from leukstudy.study.params import load
 
 SEEDS = range(10)
 

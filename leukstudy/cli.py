@@ -6,13 +6,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from leukstudy import paths, presets
-from leukstudy.data import commands
-from leukstudy.data.phantom.command import phantom
-from leukstudy.exits import fail, or_exit
+from leukstudy.commands import data
+from leukstudy.commands.exits import fail, or_exit
+from leukstudy.commands.phantom import phantom
+from leukstudy.study import paths, presets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-app.add_typer(commands.app, name="data")
+app.add_typer(data.app, name="data")
 app.command("phantom")(phantom)
 
 

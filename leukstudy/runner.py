@@ -19,14 +19,14 @@ import textwrap
 import time
 from pathlib import Path
 
-from leukstudy import kernel
+from leukstudy.run import kernel
 
 # Before the imports below, which take as long as a kernel takes to boot.
 BOOTING = kernel.start() if __name__ == "__main__" else None
 
-from leukstudy.imports import without
+from leukstudy.run.imports import without
 
-from leukstudy.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
+from leukstudy.run.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
 
 with without("pyarrow"):  # papermill can read notebooks off Hadoop with it: a third of a second
     import papermill
@@ -34,7 +34,8 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from leukstudy import costs, params, paths
+from leukstudy.run import costs
+from leukstudy.study import params, paths
 
 STAGES = tuple(params.READS)
 DISK_FULL = (
@@ -125,7 +126,7 @@ def sweep(study: params.Study) -> None:
         (paths.MODELS, "{}"),
         (paths.LIVE, "{}"),
         (paths.PREDICTIONS, "{}.csv"),
-        (paths.EXECUTED, "04_train-{}.ipynb"),
+        (paths.EXECUTED, "05_train-{}.ipynb"),
     ):
         wanted = {place.format(name) for name in study.train}
         for item in folder.glob(place.format("*")):

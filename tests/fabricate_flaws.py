@@ -7,7 +7,7 @@ import pandas as pd
 from fabricate import blob_cell
 from PIL import Image
 
-from leukstudy.data.audit import Audit, run_audit
+from leukstudy.audit.run import Audit, run_audit
 from leukstudy.data.catalogue import DRAWN, catalogue
 from leukstudy.data.split import assign
 

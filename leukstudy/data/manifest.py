@@ -11,7 +11,7 @@ import pandas as pd
 from leukstudy.data import DataProblem
 from leukstudy.data.group import LEVELS
 from leukstudy.data.split import EXTERNAL, SPLITS
-from leukstudy.files import write_atomically
+from leukstudy.study.files import write_atomically
 
 COLUMNS = {
     "image_id": "str",

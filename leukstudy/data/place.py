@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from leukstudy import paths
 from leukstudy.data import DataProblem
+from leukstudy.study import paths
 
 # What no study wants: left by operating systems, or another project's history.
 _LITTER = shutil.ignore_patterns(".git", ".dvc", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", "._*")

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leukstudy.models.predictions import BadPredictions, aligned, table
+from leukstudy.statistics.predictions import BadPredictions, aligned, table
 
 WAYS = ("mean", "stacked")
 PENALTY = 1.0

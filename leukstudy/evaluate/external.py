@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from leukstudy.evaluate.metrics import task_classes
 from leukstudy.evaluate.summary import evaluate_experiment
+from leukstudy.statistics.metrics import task_classes
 
 
 def external_records(  # noqa: PLR0917

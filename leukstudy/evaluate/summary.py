@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukstudy.evaluate.intervals import bootstrap, cautions
-from leukstudy.evaluate.metrics import check_predictions, confusion, per_class, score, task_classes
-from leukstudy.files import write_atomically
-from leukstudy.models.predictions import aligned
+from leukstudy.statistics.intervals import bootstrap, cautions
+from leukstudy.statistics.metrics import check_predictions, confusion, per_class, score, task_classes
+from leukstudy.statistics.predictions import aligned
+from leukstudy.study.files import write_atomically
 
 KINDS = ("model", "ensemble", "baseline")
 REQUIRED = ("seed", "data_hash", "params_hash")

@@ -7,9 +7,9 @@ import csv
 import io
 from pathlib import Path
 
-from leukstudy import paths
-from leukstudy.files import write_atomically
 from leukstudy.imaging.features import FEATURES
+from leukstudy.study import paths
+from leukstudy.study.files import write_atomically
 
 COLUMNS = ("name", "unit", "unit_where_pixel_size_is_known", "family", "meaning", "method")
 # Beginning of a name, or part of it after the family, to where its method comes from; the first that fits counts.

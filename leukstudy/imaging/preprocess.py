@@ -133,7 +133,7 @@ def mask_boxes(rgb: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
     """Paint boxes over with the median colour of the pixels around each; a copy.
 
     A box is (left, top, right, bottom) in fractions of the image from its top left, as the audit finds overlays
-    (`leukstudy.data.audit.overlay.merge`). The ring around it is as wide as 5% of the image's shorter side. Raises
+    (`leukstudy.audit.overlay.merge`). The ring around it is as wide as 5% of the image's shorter side. Raises
     ValueError for a box that is none.
     """
     painted = rgb.copy()

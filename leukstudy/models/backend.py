@@ -15,7 +15,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from leukstudy.imports import without
+from leukstudy.run.imports import without
 
 
 @cache

@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from leukstudy.files import write_atomically
+from leukstudy.study.files import write_atomically
 
 
 @dataclass

@@ -22,7 +22,7 @@ from leukstudy.models.backend import precision, reseed, seed_everything, several
 from leukstudy.models.batches import class_weights, image_batches, steps_an_epoch
 from leukstudy.models.checkpoint import Checkpoint
 from leukstudy.models.embed import embed, images_digest, resize
-from leukstudy.models.heads import train_head
+from leukstudy.models.head import train_head
 from leukstudy.models.saved import as_plain
 from leukstudy.models.store import digest
 from leukstudy.models.weights import weights_identity
@@ -251,7 +251,7 @@ def _cost(trace: loop.Trace, model: Any) -> dict[str, float]:
 
 def _said(path: Path) -> Path:
     """The path as `weights:` takes it: below the study's folder where it lies there."""
-    from leukstudy import paths
+    from leukstudy.study import paths
 
     return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.files import write_atomically
 from leukstudy.models import classical, network
 from leukstudy.models.embed import check_images, embed, resize
 from leukstudy.models.store import file_digest
 from leukstudy.models.weights import load_into
 from leukstudy.models.zoo import model_spec
+from leukstudy.study.files import write_atomically
 
 FORMAT = 1
 

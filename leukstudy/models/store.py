@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leukstudy.files import write_atomically
+from leukstudy.study.files import write_atomically
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.files import write_atomically
 from leukstudy.models import classical, loop, modes
 from leukstudy.models.embed import check_images, embed
 from leukstudy.models.modes import Rows, Setting
 from leukstudy.models.resample import oversample
 from leukstudy.models.saved import Trained, load, save
 from leukstudy.models.zoo import model_spec
+from leukstudy.study.files import write_atomically
 
 Say = Callable[[str], None]
 

@@ -38,7 +38,7 @@ def existing(weights: str) -> Path:
     """The weights file as a path, from the study's folder where it is relative; raises MissingWeights when there is none."""
     path = Path(weights).expanduser()
     if not path.is_absolute():
-        from leukstudy import paths
+        from leukstudy.study import paths
 
         path = paths.ROOT / path  # a notebook opened by hand runs in a folder of its own
     if not path.is_file():

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from leukstudy.models.architectures import (
+from leukstudy.models.networks import (
     cnn,
     densenet,
     efficientnet_b3,

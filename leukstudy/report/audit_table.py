@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from leukstudy.data.audit.findings import CHECKS, VERDICTS
+from leukstudy.audit.findings import CHECKS, VERDICTS
 from leukstudy.report.tables import SYNTHETIC, to_html, to_markdown
 
 MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}

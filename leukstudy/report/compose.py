@@ -13,10 +13,10 @@ import pandas as pd
 from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
 from leukstudy.data.sources import find_source
 from leukstudy.evaluate.published import published
-from leukstudy.experiments import NetworkSettings
-from leukstudy.params import READS, Study, fingerprint
 from leukstudy.report import audit_table, tables
 from leukstudy.report.render import render_notebook
+from leukstudy.study.experiments import NetworkSettings
+from leukstudy.study.params import READS, Study, fingerprint
 
 TITLES = {
     "acquire": "Acquire: which images, whose, which may a model learn from, and what could fool it?",

@@ -11,7 +11,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
-from leukstudy.notebooks import nbformat  # isort: skip - before nbconvert, which would import it slowly
+from leukstudy.run.notebooks import nbformat  # isort: skip - before nbconvert, which would import it slowly
 import jinja2
 import PIL.Image
 from markupsafe import Markup
@@ -19,7 +19,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from leukstudy.files import write_atomically
+from leukstudy.study.files import write_atomically
 
 TEMPLATES = Path(__file__).with_name("templates")
 # Without the interactive kinds, which need scripts: a widget falls back to its text.

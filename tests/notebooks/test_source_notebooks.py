@@ -6,7 +6,8 @@ import re
 import nbformat
 import pytest
 
-from leukstudy import paths, runner
+from leukstudy import runner
+from leukstudy.study import paths
 
 NOTEBOOKS = [runner.source_notebook(stage) for stage in runner.STAGES]
 

@@ -6,7 +6,7 @@ import shlex
 import pytest
 from conftest import ROOT, make_clone
 
-from leukstudy import params
+from leukstudy.study import params
 
 pytestmark = pytest.mark.slow
 COMMANDS = re.findall(

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from conftest import Clone
 
-from leukstudy.params import load
 from leukstudy.report.render import network_references
+from leukstudy.study.params import load
 
 pytestmark = pytest.mark.slow
 
@@ -163,7 +163,7 @@ def test_notebooks_run_again_with_the_same_outputs(smoke):
     assert smoke.run("dvc", "status", "build/manifest.csv", check=False).returncode in (0, 255)
 
 
-@pytest.mark.parametrize("notebook", ["01_acquire", "07_errors"])
+@pytest.mark.parametrize("notebook", ["01_acquire", "08_errors"])
 def test_a_source_notebook_runs_by_hand_from_its_own_folder(smoke, tmp_path, notebook):
     before = (smoke.folder / "build" / "manifest.csv").read_bytes()
     smoke.run(

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.data.audit import find_near_duplicates, run_audit
-from leukstudy.data.audit.near_duplicates import COLUMNS
+from leukstudy.audit.near_duplicates import COLUMNS, find_near_duplicates
+from leukstudy.audit.run import run_audit
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.identify import identify_all
 from leukstudy.data.split import assign

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.data.audit.burnt_in import overlay_finding
-from leukstudy.data.audit.findings import Thresholds
+from leukstudy.audit.boxes import overlays
+from leukstudy.audit.burnt_in import overlay_finding
+from leukstudy.audit.findings import Thresholds
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.group import file_numbers
 from leukstudy.data.manifest import flow
 from leukstudy.data.split import SPLITS, assign
 from leukstudy.imaging.batch import prepare_all
-from leukstudy.imaging.overlays import overlays
 
 ROOT = Path(__file__).resolve().parents[3] / "shared" / "data" / "taleqani"
 pytestmark = [

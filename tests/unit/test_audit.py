@@ -9,16 +9,17 @@ import pytest
 from fabricate_flaws import CLASSES, audited, blob_set, verdicts
 from PIL import Image
 
+from leukstudy.audit.findings import CHECKS, DETAILS, FINDINGS, Thresholds, failing, require
+from leukstudy.audit.near_duplicates import find_near_duplicates
+from leukstudy.audit.overlay import corner_mask
+from leukstudy.audit.run import run_audit
+from leukstudy.audit.shortcuts import shortcut
 from leukstudy.data import DataProblem
-from leukstudy.data.audit import CHECKS, Thresholds, failing, find_near_duplicates, require, run_audit
-from leukstudy.data.audit.findings import DETAILS, FINDINGS
-from leukstudy.data.audit.overlay import corner_mask
-from leukstudy.data.audit.shortcuts import shortcut
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.manifest import COLUMNS
-from leukstudy.data.phantom import write_phantom
-from leukstudy.data.phantom.plant import FLAWS
 from leukstudy.data.split import assign
+from leukstudy.phantom import write_phantom
+from leukstudy.phantom.plant import FLAWS
 
 # Which check must find which planted flaw; other checks may see the same flaw from their side.
 FOUND_BY = {
@@ -121,7 +122,7 @@ def test_near_duplicates_are_searched_once_and_passed_on(root, monkeypatch):
     table.to_csv(root / "metadata.csv", index=False)
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     near = find_near_duplicates(manifest[manifest["excluded"] == ""], root)
-    monkeypatch.setattr("leukstudy.data.audit.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
+    monkeypatch.setattr("leukstudy.audit.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
     audit = run_audit(manifest, root, near=near)
     assert verdicts(audit) == {"near_duplicates": "warn"}
     assert "0 across splits, 0 across groups, 0 across classes" in row(audit, "near_duplicates")["found"]

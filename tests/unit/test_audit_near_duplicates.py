@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from leukstudy.data.audit.hash_index import TRANSFORMS, as_uint64, pairs, turn
-from leukstudy.data.audit.near_duplicates import COLUMNS, clusters, find_near_duplicates, turn_pixels
+from leukstudy.audit.hash_index import TRANSFORMS, as_uint64, pairs, turn
+from leukstudy.audit.near_duplicates import COLUMNS, clusters, find_near_duplicates, turn_pixels
 from leukstudy.data.catalogue import catalogue
 
 

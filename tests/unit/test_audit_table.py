@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from leukstudy.data.audit.findings import CHECKS, Finding, details_table, findings_table
+from leukstudy.audit.findings import CHECKS, Finding, details_table, findings_table
 from leukstudy.report.audit_table import audit_html, audit_markdown, audit_table, examples, summary
 
 

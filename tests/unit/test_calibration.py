@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leukstudy.evaluate.calibration import brier, expected_calibration_error
+from leukstudy.statistics.calibration import brier, expected_calibration_error
 
 
 def two(p, truth):

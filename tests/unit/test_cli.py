@@ -13,8 +13,9 @@ from fabricate_sources import bccd, bloodmnist, own_folder, taleqani, taleqani_f
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from leukstudy import cli, paths, presets
+from leukstudy import cli
 from leukstudy.data.sources import SOURCES
+from leukstudy.study import paths, presets
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leukstudy.models.architectures.efficientnet_lite0 import SHA256, load_torch, packaged_file
 from leukstudy.models.backend import tensorflow
 from leukstudy.models.network import embedder
+from leukstudy.models.networks.efficientnet_lite0 import SHA256, load_torch, packaged_file
 from leukstudy.models.store import file_digest
 from leukstudy.models.torch_pickle import read_state_dict
 from leukstudy.models.weights import BadWeights

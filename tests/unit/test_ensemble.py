@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from leukstudy.evaluate.ensemble import PENALTY, average, combine, stacking_weights, told
-from leukstudy.evaluate.metrics import score
-from leukstudy.models.predictions import BadPredictions, table
+from leukstudy.statistics.metrics import score
+from leukstudy.statistics.predictions import BadPredictions, table
 
 CLASSES = ["healthy", "ALL", "AML"]
 SPLITS = ("train", "val", "test", "external")

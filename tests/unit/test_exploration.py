@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from test_plots import assert_nothing_cut, texts
 
-from leukstudy.evaluate import correlation, separation
-from leukstudy.evaluate import exploration as tests
-from leukstudy.report import exploration, style
+from leukstudy.report import feature_plots, style
+from leukstudy.statistics import correlation, separation
+from leukstudy.statistics import exploration as tests
 
 CLASSES = ["A$B$ & co", "CLL", "healthy"]
 
@@ -308,12 +308,12 @@ def all_figures():
     )  # fmt: skip
     x, y = "morph_nucleus_solidity", "texture_entropy"
     return {
-        "balance": exploration.plot_balance(tests.balance(label[:200], group[:200])),
-        "effects": exploration.plot_effects(effects, differences, tests.claimed(means.columns)),
-        "correlations": exploration.plot_correlations(correlation.clustered(features[columns])),
-        "scatter": exploration.plot_scatter(features, label, means, (x, y), units={x: "0-1"}),
-        "separation": exploration.plot_separation(found),
-        "importance": exploration.plot_importance(table, title="detection-forest"),
+        "balance": feature_plots.plot_balance(tests.balance(label[:200], group[:200])),
+        "effects": feature_plots.plot_effects(effects, differences, tests.claimed(means.columns)),
+        "correlations": feature_plots.plot_correlations(correlation.clustered(features[columns])),
+        "scatter": feature_plots.plot_scatter(features, label, means, (x, y), units={x: "0-1"}),
+        "separation": feature_plots.plot_separation(found),
+        "importance": feature_plots.plot_importance(table, title="detection-forest"),
     }
 
 
@@ -331,13 +331,13 @@ def test_figures_are_whole_and_say_what_they_show():
     assert any(text.startswith("by class, silhouette") for text in said)
     assert "nucleus area, cell area + 2" in texts(drawn["importance"])
     assert "impossible: one image" in texts(
-        exploration.plot_balance(tests.balance(["a", "a", "b"], [1, 2, 3]))
+        feature_plots.plot_balance(tests.balance(["a", "a", "b"], [1, 2, 3]))
     )
 
 
 def test_figures_are_drawn_on_the_axes_given_and_are_the_same_bytes(tmp_path):
     ax = plt.subplots(figsize=(8, 4))[1]
-    assert exploration.plot_balance(tests.balance(["a", "b"], [1, 2]), ax=ax) is ax
+    assert feature_plots.plot_balance(tests.balance(["a", "b"], [1, 2]), ax=ax) is ax
     saved = []
     for turn in range(2):
         for name, drawn in all_figures().items():
@@ -350,7 +350,7 @@ def test_many_features_and_classes_still_fit():
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.normal(size=(60, 90)), columns=[f"texture_wavelet_{n}" for n in range(90)])
     assert len(correlation.clustered(wide)) == 40
-    assert_nothing_cut(exploration.plot_correlations(correlation.clustered(wide)))
+    assert_nothing_cut(feature_plots.plot_correlations(correlation.clustered(wide)))
     group, label = (
         np.repeat([f"g{n}" for n in range(30)], 2),
         np.repeat([f"class number {n}" for n in range(15)], 4),
@@ -358,7 +358,7 @@ def test_many_features_and_classes_still_fit():
     means = tests.group_means(wide, label, group)
     differences = tests.class_differences(means, permutations=99, seed=0)
     effects = tests.effect_sizes(means, resamples=20, seed=0)
-    figure = exploration.plot_effects(effects, differences, tests.claimed(means.columns))
+    figure = feature_plots.plot_effects(effects, differences, tests.claimed(means.columns))
     assert "chromatin texture (12 of 90)" in texts(figure)
     assert_nothing_cut(figure)
 
@@ -378,10 +378,10 @@ def test_a_study_without_nuclei_is_told_so_instead_of_failing(left):
     assert len(tests.claim_sentences(differences, effects, unit="patient")) == len(tests.CLAIMS)
     flat = features[columns].iloc[:, :0]
     drawn = [
-        exploration.plot_effects(effects, differences, tests.claimed(means.columns)),
-        exploration.plot_correlations(correlation.clustered(flat)),
-        exploration.plot_scatter(features, label, means, pair[:1]),
-        exploration.plot_separation(found),
+        feature_plots.plot_effects(effects, differences, tests.claimed(means.columns)),
+        feature_plots.plot_correlations(correlation.clustered(flat)),
+        feature_plots.plot_scatter(features, label, means, pair[:1]),
+        feature_plots.plot_separation(found),
     ]
     for figure in drawn:
         assert texts(figure) == ["nothing to compare: too few images or features"]

@@ -6,9 +6,9 @@ import pytest
 
 from leukstudy.evaluate.external import external_records
 from leukstudy.evaluate.summary import evaluate_experiment
-from leukstudy.experiments import ClassicalSettings
 from leukstudy.models import train
 from leukstudy.report.tables import external_html, external_markdown
+from leukstudy.study.experiments import ClassicalSettings
 
 TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
 SETTINGS = {

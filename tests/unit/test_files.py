@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from leukstudy.files import write_atomically
+from leukstudy.study.files import write_atomically
 
 
 def test_a_file_appears_whole_readable_by_all_in_a_folder_made_for_it(tmp_path):

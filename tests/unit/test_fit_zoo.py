@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from leukstudy import paths, presets
 from leukstudy.data.catalogue import catalogue
-from leukstudy.experiments import AnyExperiment, completed
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.models.backend import seed_everything
 from leukstudy.models.network import embedder
 from leukstudy.models.train import fit, load
 from leukstudy.models.zoo import ZOO
-from leukstudy.params import Study
+from leukstudy.study import paths, presets
+from leukstudy.study.experiments import AnyExperiment, completed
+from leukstudy.study.params import Study
 
 SIDE = 32
 SMALL = {"image_size": SIDE, "head_units": 8, "epochs": 1, "batch_size": 8, "early_stopping": 0}

@@ -115,8 +115,8 @@ def test_strokes_are_found_where_they_are(cell):
 
 @pytest.mark.parametrize("transform", range(8))
 def test_hashes_of_turned_pictures_follow_from_the_hash(cell, transform):
-    from leukstudy.data.audit.hash_index import as_uint64, turn
-    from leukstudy.data.audit.near_duplicates import turn_pixels
+    from leukstudy.audit.hash_index import as_uint64, turn
+    from leukstudy.audit.near_duplicates import turn_pixels
 
     turned = np.dstack([turn_pixels(cell[:, :, channel], transform) for channel in range(3)])
     said = turn(as_uint64([perceptual_hash(cell)]), transform)[0]

@@ -7,8 +7,8 @@ from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from leukstudy.evaluate.correlation import families
-from leukstudy.explain.importance import auroc, importance, told
+from leukstudy.statistics.correlation import families
+from leukstudy.statistics.importance import auroc, importance, told
 
 
 @pytest.fixture(scope="module")

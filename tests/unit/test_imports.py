@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from leukstudy.imports import without
+from leukstudy.run.imports import without
 
 
 def test_what_is_hidden_is_not_found_and_comes_back():
@@ -23,7 +23,7 @@ def test_what_is_hidden_is_not_found_and_comes_back():
         ("from leukstudy.report import plots; plots.apply_style()", ("seaborn", "scipy", "sklearn")),
         ("import leukstudy.report.compose", ("seaborn", "scipy", "sklearn", "tensorflow")),
         (
-            "import leukstudy.data.audit, leukstudy.data.catalogue",
+            "import leukstudy.audit.run, leukstudy.data.catalogue",
             ("scipy", "sklearn", "matplotlib", "tensorflow"),
         ),
     ],

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from fabricate import blob_cell
 
-from leukstudy.data.phantom.draw import draw_field
-from leukstudy.data.phantom.patients import enrol
 from leukstudy.imaging.instances import nuclear_parts, split_cells
 from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
+from leukstudy.phantom.draw import draw_field
+from leukstudy.phantom.patients import enrol
 
 
 def disc(shape: tuple[int, int], x: float, y: float, radius: float) -> np.ndarray:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.evaluate.intervals import bootstrap, cautions, draw_groups, weighted_scores
-from leukstudy.evaluate.metrics import METRICS, PredictionError, score
 from leukstudy.evaluate.published import published
 from leukstudy.evaluate.summary import evaluate_experiment, summary, write_json
+from leukstudy.statistics.intervals import bootstrap, cautions, draw_groups, weighted_scores
+from leukstudy.statistics.metrics import METRICS, PredictionError, score
 
 DETECTION = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL"]}, "positive": "leukaemia"}
 TYPING = {"classes": {name: [name] for name in ("healthy", "ALL", "AML")}, "positive": None}

@@ -8,7 +8,7 @@ from leukstudy.data.labels import rows_of_task
 from leukstudy.data.provenance import data_hash, describe, is_synthetic
 from leukstudy.evaluate.mistakes import counts, surest
 from leukstudy.explain.cases import choose
-from leukstudy.models import predictions
+from leukstudy.statistics import predictions
 
 CLASSES = {"healthy": ["healthy"], "leukaemia": ["ALL", "AML"]}
 

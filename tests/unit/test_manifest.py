@@ -17,7 +17,7 @@ from leukstudy.data.manifest import COLUMNS, flow, read_manifest, write_manifest
 from leukstudy.data.provenance import describe
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.data.split import assign
-from leukstudy.schema import SourceUse
+from leukstudy.study.schema import SourceUse
 
 
 @pytest.fixture

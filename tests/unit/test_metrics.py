@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.evaluate.metrics import PredictionError, confusion, per_class, roc, score
+from leukstudy.statistics.metrics import PredictionError, confusion, per_class, roc, score
 
 DETECTION = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL", "AML"]}, "positive": "leukaemia"}
 TYPING = {"classes": {"a": ["a"], "b": ["b"], "c": ["c"]}, "positive": None}

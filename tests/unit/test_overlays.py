@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.data.audit import run_audit
+from leukstudy.audit.boxes import chosen, one_each, overlays, place, sentence
+from leukstudy.audit.run import run_audit
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.manifest import write_table
-from leukstudy.data.phantom import write_phantom
 from leukstudy.data.split import assign
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.io import read_image
-from leukstudy.imaging.overlays import chosen, one_each, overlays, place, sentence
+from leukstudy.phantom import write_phantom
 
 PATIENTS = {"healthy": 6, "ALL": 6, "CLL": 6}
 

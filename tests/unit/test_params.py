@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from ruamel.yaml import YAML
 
-from leukstudy import params, paths, presets, schema
 from leukstudy.models import zoo
+from leukstudy.study import params, paths, presets, schema
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_sources_kept_out_must_be_in_the_study(tmp_path, raw, key, value, says):
 def test_what_params_allow_is_what_the_code_knows():
     import seaborn as sns
 
-    from leukstudy.data.audit import CHECKS, Thresholds
+    from leukstudy.audit.findings import CHECKS, Thresholds
     from leukstudy.imaging.preprocess import EQUALISATIONS
     from leukstudy.imaging.segment import METHODS
     from leukstudy.imaging.stain import STAIN_NORMALISATIONS

@@ -10,14 +10,14 @@ import pytest
 from scipy.ndimage import label as components
 from scipy.stats import rankdata
 
-from leukstudy.data.phantom import CELL_TYPES, CLASSES, allot, draw_image, enrol, write_phantom
-from leukstudy.data.phantom.__main__ import main
-from leukstudy.data.phantom.card import data_card
-from leukstudy.data.phantom.draw import JPEG
-from leukstudy.data.phantom.images import draw_one
-from leukstudy.data.phantom.morphology import CLONE_MIX, MATURATION, NORMAL_MIX, between, maturing
-from leukstudy.data.phantom.patients import EFFECTS, image_effects, register
-from leukstudy.data.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED
+from leukstudy.phantom import CELL_TYPES, CLASSES, allot, draw_image, enrol, write_phantom
+from leukstudy.phantom.__main__ import main
+from leukstudy.phantom.card import data_card
+from leukstudy.phantom.cell_types import CLONE_MIX, MATURATION, NORMAL_MIX, between, maturing
+from leukstudy.phantom.draw import JPEG
+from leukstudy.phantom.images import draw_one
+from leukstudy.phantom.patients import EFFECTS, image_effects, register
+from leukstudy.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "phantom"
 FEW = {"healthy": 2, "CLL": 1}
@@ -395,7 +395,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         path.write_bytes(b"x")
 
-    monkeypatch.setattr("leukstudy.data.phantom.images.write_image", full)
+    monkeypatch.setattr("leukstudy.phantom.images.write_image", full)
     with pytest.raises(OSError, match="No space"):
         write_phantom(tmp_path / "out", seed=1, patients=FEW, size=32)
     assert list(tmp_path.iterdir()) == []

@@ -15,9 +15,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from leukstudy.data.phantom import draw_field, enrol, write_phantom
-from leukstudy.data.phantom.command import phantom
-from leukstudy.data.phantom.pool import in_order
+from leukstudy.commands.phantom import phantom
+from leukstudy.phantom import draw_field, enrol, write_phantom
+from leukstudy.phantom.pool import in_order
 
 ROOT = Path(__file__).resolve().parents[2]
 app = typer.Typer()
@@ -172,7 +172,7 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, message):
 
 def test_a_killed_run_leaves_nothing_that_is_taken_for_whole_and_no_process(tmp_path):
     code = (
-        "import signal\nfrom pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
+        "import signal\nfrom pathlib import Path\nfrom leukstudy.phantom import write_phantom\n"
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit none\n"
         "    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"
@@ -200,7 +200,7 @@ def test_a_killed_run_leaves_nothing_that_is_taken_for_whole_and_no_process(tmp_
 
 def test_ctrl_c_leaves_nothing(tmp_path):
     code = (
-        "import signal\nfrom pathlib import Path\nfrom leukstudy.data.phantom import write_phantom\n"
+        "import signal\nfrom pathlib import Path\nfrom leukstudy.phantom import write_phantom\n"
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit none\n"
         "    write_phantom(Path('out'), seed=1, patients={'ALL': 400}, size=48, workers=2)\n"

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from leukstudy.data.phantom import write_phantom
-from leukstudy.data.phantom.plant import FLAWS, RIGHT_COPIES
+from leukstudy.phantom import write_phantom
+from leukstudy.phantom.plant import FLAWS, RIGHT_COPIES
 
 PATIENTS = {"healthy": 3, "ALL": 3, "CML": 2}
 

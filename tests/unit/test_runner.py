@@ -9,7 +9,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from leukstudy import kernel, params, paths, runner
+from leukstudy import runner
+from leukstudy.run import kernel
+from leukstudy.study import params, paths
 
 
 def test_settling_removes_what_changes_and_keeps_what_was_shown():
@@ -57,12 +59,12 @@ def test_sweep_leaves_what_params_ask_for(tmp_path, monkeypatch):
     for name in ("typing-cnn", "of-yesterday"):
         (paths.MODELS / name).mkdir()
         (paths.PREDICTIONS / f"{name}.csv").touch()
-        (paths.EXECUTED / f"04_train-{name}.ipynb").touch()
+        (paths.EXECUTED / f"05_train-{name}.ipynb").touch()
     (paths.EXECUTED / "01_acquire.ipynb").touch()
     runner.sweep(study)
     left = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.glob("*/*"))
     assert left == [
-        "EXECUTED/01_acquire.ipynb", "EXECUTED/04_train-typing-cnn.ipynb", "MODELS/typing-cnn", "PREDICTIONS/typing-cnn.csv",
+        "EXECUTED/01_acquire.ipynb", "EXECUTED/05_train-typing-cnn.ipynb", "MODELS/typing-cnn", "PREDICTIONS/typing-cnn.csv",
     ]  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def test_a_kernel_works_on_this_study_and_ends_when_it_is_told_to():
 def test_a_runner_that_refuses_leaves_no_kernel():
     code = (
         "import sys; sys.argv = ['runner', 'trian']\n"
-        "from leukstudy import kernel\n"
+        "from leukstudy.run import kernel\n"
         "began = kernel.start()\n"
         "print(began.provisioner.pid, flush=True)\n"
         "from leukstudy import runner\n"

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from leukstudy.evaluate.external import external_records
-from leukstudy.evaluate.intervals import bootstrap, draw_groups, weighted_scores
-from leukstudy.evaluate.metrics import METRICS, PredictionError, score
 from leukstudy.evaluate.summary import evaluate_experiment, summary
-from leukstudy.models.predictions import BadPredictions, aligned, read, read_seeds, table, write
+from leukstudy.statistics.intervals import bootstrap, draw_groups, weighted_scores
+from leukstudy.statistics.metrics import METRICS, PredictionError, score
+from leukstudy.statistics.predictions import BadPredictions, aligned, read, read_seeds, table, write
 
 TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
 SETTINGS = {"seed": 5, "data_hash": "d" * 8, "params_hash": "p" * 8, "resamples": 50}

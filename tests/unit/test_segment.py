@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from fabricate import blob_cell
 
-from leukstudy import paths
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.quality import judge, main_cell
 from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.study import paths
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

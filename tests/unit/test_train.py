@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from leukstudy import paths
-from leukstudy.experiments import NetworkSettings, completed
 from leukstudy.models import loop
 from leukstudy.models.backend import tensorflow
 from leukstudy.models.train import fit, fit_seeds, load
+from leukstudy.study import paths
+from leukstudy.study.experiments import NetworkSettings, completed
 
 OFF = {
     "flip": False, "rotate": False, "zoom": 0.0, "brightness": 0.0, "stain": 0.0, "blur": 0.0, "mixup": 0.0, "views": 0,

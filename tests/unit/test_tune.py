@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy import params, presets
-from leukstudy.models import heads, tune
 from leukstudy.models.train import fit
-from leukstudy.report.tuning import plot_search, search_table, to_write
-from leukstudy.tuning import Tune, at_point
+from leukstudy.report.search_plots import plot_search, search_table, to_write
+from leukstudy.search import heads, search
+from leukstudy.study import params, presets
+from leukstudy.study.tune import Tune, at_point
 
 TASK = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL"]}, "positive": "leukaemia"}
 STUDY = presets.study_of("smoke")
@@ -55,9 +55,9 @@ def cache(tmp_path_factory):
 def run(cache, table=None, images=None, *, block=None, settings=SETTINGS, say=len):
     table = manifest() if table is None else table
     images = smears(manifest()) if images is None else images
-    rows, kept, y = tune.developing_rows(table, TASK["classes"], task="detection")
+    rows, kept, y = search.developing_rows(table, TASK["classes"], task="detection")
     given = {"images": images[rows], "rows": kept, "y": y, "task": TASK, "cache": cache}
-    return tune.search(settings, block or asked(), **given, say=say)
+    return search.search(settings, block or asked(), **given, say=say)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_flipped_training_label_does_change_it(cache, found):
     ("change", "watched"), [({"early_stopping": 4}, 1), ({"early_stopping": 0, "schedule": "constant"}, 0)]
 )
 def test_no_group_is_on_two_sides_of_a_fold(cache, change, watched):
-    rows, kept, y = tune.developing_rows(manifest(), TASK["classes"], task="detection")
+    rows, kept, y = search.developing_rows(manifest(), TASK["classes"], task="detection")
     many = heads.Heads(
         SETTINGS, smears(manifest())[rows], kept, y=y, classes=list(TASK["classes"]), cache=cache
     )
@@ -145,7 +145,7 @@ def test_a_head_is_trained_as_the_study_trains_it(cache, change):
     change = dict(change)
     augment = SETTINGS.augment.model_dump() | change.pop("augment", {})
     settings = at_point(SETTINGS, change | {"augment": augment, "dropout": 0.4})
-    rows, kept, y = tune.developing_rows(table, TASK["classes"], task="detection")
+    rows, kept, y = search.developing_rows(table, TASK["classes"], task="detection")
     images, classes = smears(table)[rows], list(TASK["classes"])
     many = heads.Heads(settings, images, kept, y=y, classes=classes, cache=cache)
     chances = many.out_of_fold(settings)
@@ -169,7 +169,7 @@ def test_optuna_draws_the_same_points_for_a_seed_and_others_for_another():
         block = asked(method="optuna", seed=seed, trials=30)
         if turned:
             block = block.model_copy(update={"ranges": dict(reversed(block.ranges.items()))})
-        tune._draw(block, score, direction)
+        search._draw(block, score, direction)
         return points
 
     first = drawn(5)
@@ -228,7 +228,7 @@ def test_a_class_that_lies_in_one_fold_is_said(cache):
 
 
 def test_what_is_written_and_said(found, tmp_path):
-    tune.write(tmp_path, asked(), found)
+    search.write(tmp_path, asked(), found)
     back = pd.read_csv(tmp_path / "trials.csv")
     assert back[found.keys].to_numpy().tolist() == found.table[found.keys].to_numpy().tolist()
     told = json.loads((tmp_path / "best.json").read_text(encoding="utf-8"))
@@ -237,7 +237,7 @@ def test_what_is_written_and_said(found, tmp_path):
         "learning_rate": 0.01,
     }
     assert told["settings"] == 4 and told["told_apart"] == found.told_apart
-    tune.write(tmp_path, asked(method="none"), None)
+    search.write(tmp_path, asked(method="none"), None)
     assert "best" not in json.loads((tmp_path / "best.json").read_text(encoding="utf-8"))
     text = search_table(found.table, found.keys, "auroc")
     assert (text["difference [95% interval]"] == "as in params.yaml").sum() == 1
@@ -248,7 +248,7 @@ def test_what_is_written_and_said(found, tmp_path):
 def test_the_best_is_told_apart_only_by_an_interval_without_0(found):
     def at(low, high, current=False):
         first = found.table.assign(low=low, high=high, current=current)
-        return tune.Search(first, found.keys, {}).told_apart
+        return search.Search(first, found.keys, {}).told_apart
 
     assert at(0.01, 0.02) and at(-0.02, -0.01)
     assert not at(-0.01, 0.02) and not at(np.nan, np.nan) and not at(0.01, 0.02, current=True)
@@ -288,7 +288,7 @@ def test_a_bare_exponent_in_a_grid_is_a_number():
 
 
 def test_paper_b_asks_for_its_27_points_and_a_study_may_ask_for_none():
-    from leukstudy.tuning import grid_points
+    from leukstudy.study.tune import grid_points
 
     assert len(list(grid_points(presets.study_of("paper-b").tune.grid))) == 27
     assert presets.study_of("paper-a").tune.method == "none"
@@ -312,8 +312,8 @@ def test_scores_are_those_of_scikit_learn_and_a_fold_without_a_class_has_no_auro
     fold = np.where(y == 2, 1, np.arange(60) // 30)  # the last class lies in one fold
     rows = pd.DataFrame({"image_id": names, "group_id": names, "split": "train", "fold": fold})
     task = {"classes": {name: [name] for name in "abc"}, "positive": None}
-    scores = tune._scores(chances, rows, y, task, tune._weights(rows, y, [0, 1]))
-    assert scores.shape == (3, 1 + 2 + tune.RESAMPLES)
+    scores = search._scores(chances, rows, y, task, search._weights(rows, y, [0, 1]))
+    assert scores.shape == (3, 1 + 2 + search.RESAMPLES)
     assert scores[0, 0] == pytest.approx(roc_auc_score(y, chances, multi_class="ovr"), abs=1e-5)
     assert scores[1, 0] == pytest.approx(log_loss(y, chances), rel=1e-5)
     assert scores[2, 0] == accuracy_score(y, chances.argmax(axis=1))

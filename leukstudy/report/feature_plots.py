@@ -1,0 +1,218 @@
+"""Figures of the exploration: balance, differences between classes, correlations, and what separates the images."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from leukstudy.report.style import HATCHES, MARKERS, colour, new_axes
+from leukstudy.statistics.separation import Separation
+
+MANY = 10  # more groups than this are drawn without a legend: nobody can tell so many colours apart
+
+
+def words(feature: str) -> str:
+    """Write a feature's name for an axis: `morph_nucleus_area` as nucleus area, `texture_entropy` as texture entropy."""
+    return feature.removeprefix("morph_").replace("_", " ").replace("nc ratio", "N:C ratio")
+
+
+def _nothing(ax: Axes | None = None) -> Axes:
+    """Say that there is nothing to draw: too few images with a nucleus, or features that are the same in all."""
+    ax = new_axes(ax, 6.0, 0.9)
+    ax.axis("off")
+    ax.text(0.5, 0.5, "nothing to compare: too few images or features", ha="center", va="center")
+    return ax
+
+
+def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what each class counts for before and after balancing: images, with class weights, after SMOTE.
+
+    `table` is that of `evaluate.exploration.balance`.
+    """
+    bars = {"images": "as they are", "weighted": "with class weights", "smote": "after SMOTE"}
+    ax = new_axes(ax, 8.0, 1.6 + 0.62 * len(table))
+    high, most = 0.26, float(np.nanmax(table[list(bars)]))
+    for index, (column, name) in enumerate(bars.items()):
+        places = np.arange(len(table)) + (index - 1) * high
+        values = table[column].to_numpy(np.float64)
+        look = {"color": colour(index), "hatch": HATCHES[index], "edgecolor": "white", "linewidth": 0}
+        ax.barh(places, np.nan_to_num(values), height=high * 0.92, label=name, **look)
+        for place, value, weight in zip(places, values, table["weight"], strict=True):
+            text = "impossible: one image" if np.isnan(value) else f"{value:,.0f}"
+            text += f" (each x {weight:.2f})" if column == "weighted" else ""
+            ax.text(np.nan_to_num(value) + 0.01 * most, place, text, va="center", fontsize=8)
+    ax.set_yticks(range(len(table)), table["class"])
+    ax.set(xlabel="training images, or what they count for", xlim=(0, 1.25 * most))
+    ax.grid(axis="y", visible=False)
+    ax.invert_yaxis()
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def plot_effects(
+    effects: pd.DataFrame,
+    differences: pd.DataFrame,
+    claims: Mapping[str, str],
+    *,
+    most: int = 12,
+    significant: float = 0.05,
+) -> Figure:
+    """Draw Cliff's delta of each feature and class with its interval, one panel a class, features sorted by claim.
+
+    The tables are those of `evaluate.exploration`; `claims` maps a feature to what it measures. Of a claim with more than
+    `most` features those that differ most are drawn, and the heading says so. Filled: the feature differs between
+    classes after correction; hollow: no difference shown.
+    """
+    if not effects["delta"].notna().any():
+        return _nothing().figure
+    share = differences.set_index("feature")["share"]
+    rows: dict[str, float] = {}
+    heads, place = [], 0.0
+    for claim in dict.fromkeys(claims.values()):
+        own = [name for name in claims if claims[name] == claim and name in share]
+        drawn = set(share[own].sort_values(ascending=False, kind="stable").index[:most])
+        heads.append((place, claim if len(own) <= most else f"{claim} ({most} of {len(own)})"))
+        rows |= {name: place + 1 + row for row, name in enumerate(name for name in own if name in drawn)}
+        place += 2.0 + len(drawn)
+    labels = list(dict.fromkeys(effects["label"]))
+    effects = effects[effects["feature"].isin(rows)].dropna(subset="delta")
+    effects = effects.assign(row=effects["feature"].map(rows))
+    proven = effects["feature"].isin(differences.loc[differences["p_holm"] < significant, "feature"])
+    size = (3.2 + 1.65 * len(labels), 1.0 + 0.2 * place)
+    fig, axes = plt.subplots(1, len(labels), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for index, (ax, label) in enumerate(zip(axes[0], labels, strict=True)):
+        ax.axvline(0, color="0.5", linewidth=1)
+        for sure in (False, True):
+            own = effects[(effects["label"] == label) & (proven == sure)]
+            tint = colour(index) if sure else "0.55"
+            ax.hlines(own["row"], own["low"], own["high"], color=tint, linewidth=1.4)
+            look = {"color": tint, "mfc": tint if sure else "white", "markersize": 5}
+            ax.plot(own["delta"], own["row"], MARKERS[index % len(MARKERS)], **look)
+        ax.set(title=str(label), xlim=(-1.08, 1.08), ylim=(place - 0.6, -0.8))
+        ax.set_xticks([-1, 0, 1], ["-1", "0", "1"])
+        ax.grid(axis="y", visible=False)
+    for height, claim in heads:
+        axes[0, 0].annotate(
+            claim, (0, height), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="right", va="center", fontsize=9, fontweight="bold",
+        )  # fmt: skip
+    axes[0, 0].set_yticks(list(rows.values()), [words(name) for name in rows], fontsize=8)
+    middle = axes[0, len(labels) // 2]
+    middle.set_xlabel("Cliff's delta: below 0 the class is the lower, above 0 the higher")
+    grey = {"marker": "o", "linestyle": "-", "linewidth": 1.4}
+    keys = [
+        Line2D([], [], color="0.2", label=f"differs by class (Holm-corrected p < {significant:g})", **grey),
+        Line2D([], [], color="0.55", mfc="white", label="no difference shown", **grey),
+    ]
+    fig.legend(handles=keys, loc="outside lower center", ncols=2)
+    return fig
+
+
+def plot_correlations(correlations: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a heat map of correlations (F, F), -1 to 1, in the table's order; cells of 0.5 and more carry their sign."""
+    count = len(correlations)
+    if count < 2:
+        return _nothing(ax)
+    side = max(4.0, 0.235 * count)
+    ax = new_axes(ax, side + 3.0, side + 1.6)
+    values = correlations.to_numpy(np.float64)
+    picture = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="equal")
+    # red and blue of one depth are one grey: the sign tells them apart
+    for row, column in np.argwhere((np.abs(values) >= 0.5) & ~np.eye(count, dtype=bool)):
+        sign = "+" if values[row, column] > 0 else "-"
+        ink = "white" if abs(values[row, column]) > 0.75 else "black"
+        ax.text(column, row, sign, ha="center", va="center", fontsize=7, color=ink)
+    ticks = [words(name) for name in correlations.index]
+    ax.set_xticks(range(count), ticks, rotation=90, fontsize=7)
+    ax.set_yticks(range(count), ticks, fontsize=7)
+    ax.grid(visible=False)
+    ax.figure.colorbar(picture, ax=ax, label="Spearman's correlation", shrink=0.7)
+    return ax
+
+
+def plot_scatter(
+    features: pd.DataFrame, labels: Sequence[str], means: pd.DataFrame, pair: Sequence[str], *, unit: str = "patient",
+    units: Mapping[str, str] | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Draw a pair of features against each other: an image a small point, the mean of a group (in `means`) a large one.
+
+    `means` is that of `evaluate.exploration.group_means`; `units` gives a feature's unit for the axes.
+    """
+    if len(pair) < 2:
+        return _nothing(ax)
+    x, y = pair
+    labels = np.asarray(labels, dtype=str)
+    ax = new_axes(ax, 7.4, 4.8)
+    for index, label in enumerate(sorted(set(labels.tolist()))):
+        own, style = labels == label, {"color": colour(index), "marker": MARKERS[index % len(MARKERS)]}
+        ax.scatter(features[x][own], features[y][own], s=9, alpha=0.35, linewidths=0, **style)
+        of = means[means["y_true"] == label]
+        ax.scatter(of[x], of[y], s=58, edgecolors="black", linewidths=0.8, label=label, **style)
+    for side, name in (("xlabel", x), ("ylabel", y)):
+        given = (units or {}).get(name, "")
+        ax.set(**{side: f"{words(name)} ({given})" if given else words(name)})
+    ax.legend(title=f"class\n(large: a {unit}'s mean)", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def plot_separation(found: Separation) -> Figure:
+    """Draw the projections of the images, a row each, and a column a way of colouring them: class, group, source.
+
+    Where there is a single one (one source, say) there is nothing to tell apart, and the column is left out. Titles give
+    the silhouette. Up to ten names have a legend; more repeat colours and shapes, since it is the clumps that count then.
+    """
+    by = {way: names for way, names in found.by.items() if len(np.unique(names)) > 1}
+    projections = found.pictures
+    if not by or not projections:
+        return _nothing().figure
+    wide = 3.5 * len(by) + 0.4
+    fig, axes = plt.subplots(
+        len(projections), len(by), figsize=(wide, 3.1 * len(projections) + 1.1), squeeze=False, layout="constrained"
+    )  # fmt: skip
+    for column, (way, names) in enumerate(by.items()):
+        kinds = sorted(set(names.tolist()))
+        for row, (title, points) in enumerate(projections.items()):
+            ax = axes[row, column]
+            for index, kind in enumerate(kinds):
+                own = names == kind
+                style = {"color": colour(index), "marker": MARKERS[index % len(MARKERS)], "alpha": 0.75}
+                ax.scatter(points[own, 0], points[own, 1], s=13, linewidths=0, label=kind, **style)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.set(xlabel=title, ylabel="second component" if row == 0 and column == 0 else "")
+        score = found.silhouettes[way]
+        said = f", silhouette {round(score, 2) + 0.0:.2f}" if np.isfinite(score) else ""
+        axes[0, column].set_title(f"by {way}{said}")
+        if len(kinds) <= MANY:
+            keys = axes[-1, column].get_legend_handles_labels()
+            axes[-1, column].legend(*keys, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+        else:
+            note = f"{len(kinds)} {way}s, colours and shapes repeat"
+            axes[-1, column].text(
+                0.5, -0.2, note, transform=axes[-1, column].transAxes, ha="center", va="top", fontsize=9
+            )
+    return fig
+
+
+def plot_importance(table: pd.DataFrame, *, most: int = 12, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw what an experiment loses when features are permuted: the mean drop in AUROC, with its interval.
+
+    `table` is that of `explain.importance.importance`: family, drop, low, high, most important first; `most` rows are
+    drawn. Hollow: the interval holds 0.
+    """
+    shown = table.head(most)
+    ax = new_axes(ax, 7.4, 1.3 + 0.3 * len(shown))
+    ax.axvline(0, color="0.5", linewidth=1)
+    for place, row in enumerate(shown.itertuples()):
+        sure = row.low > 0
+        tint = colour(0) if sure else "0.55"
+        ax.plot([row.low, row.high], [place, place], color=tint)
+        ax.plot(row.drop, place, "o", color=tint, mfc=tint if sure else "white", markersize=6)
+    ax.set_yticks(range(len(shown)), shown["family"], fontsize=8)
+    ax.set(xlabel="loss of AUROC on the validation split", ylim=(len(shown) - 0.5, -0.5), title=title)
+    ax.grid(axis="y", visible=False)
+    return ax

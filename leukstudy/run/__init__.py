@@ -1,0 +1,1 @@
+"""How a stage is executed: its kernel, its notebook, what it cost."""

@@ -1,0 +1,222 @@
+"""Do the classes differ? Balance, and tests and effect sizes of features in which the group counts, not the image.
+
+Cells of one patient (slide, block) resemble each other, so a test on cells finds "differences between classes" wherever
+patients differ, which is everywhere. Here a group's mean is one observation: the number of groups is the number of
+observations, and it is said beside every result. Where a group holds several classes it gives a mean to each; what its
+cells share then makes the tests too careful rather than too sure.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from leukstudy.statistics.intervals import draw_groups, weighted_auroc
+
+_SHAPE = r"circularity|solidity|convexity|clefts|cleft_depth|bending|roughness"
+_STAIN = r"red|green|blue|hue|saturation|value|lightness|a|b|azure|eosin|basophilia"
+_CHROMATIN = r"texture_(?!cytoplasm|granule)\w+"
+CLAIMS = {
+    "nuclear irregularity": rf"morph_nucleus_({_SHAPE})",
+    "N:C ratio": r"morph_nc_ratio",
+    "staining": rf"morph_(nucleus|cytoplasm)_({_STAIN})",
+    "chromatin texture": rf"{_CHROMATIN}(?<!_spread)",
+    "variability of chromatin texture": rf"{_CHROMATIN}_spread",
+}
+"""What paper B says that its exploration showed to differ by class, and the features that measure it (pattern of names)."""
+
+SIGNIFICANT = 0.05
+BLOCK_VALUES = (
+    250_000  # numbers held at a time: memory stays flat for many groups, and they stay in the cache
+)
+
+
+def balance(labels: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Count the images of each class as they are, as class weights make them count, and after SMOTE.
+
+    Give the training rows. Columns: class, images, groups, weight (rows / (classes x rows of the class), scikit-learn's
+    `balanced`), weighted (images x weight: what the class counts for in the loss), smote (imbalanced-learn's default:
+    every class as large as the largest; NaN where a class of one image leaves SMOTE nothing to interpolate).
+    """
+    table = pd.DataFrame({"class": np.asarray(labels, dtype=str), "group": np.asarray(groups, dtype=str)})
+    counts = table.groupby("class")["group"].agg(images="size", groups="nunique").reset_index()
+    counts["weight"] = counts["images"].sum() / (len(counts) * counts["images"])
+    counts["weighted"] = counts["images"] * counts["weight"]
+    counts["smote"] = float(counts["images"].max()) if counts["images"].min() > 1 else np.nan
+    return counts
+
+
+def measured(features: pd.DataFrame) -> list[str]:
+    """Name the features of cells that say something: `morph_` and `texture_` columns that are not constant."""
+    names = [name for name in features.columns if name.startswith(("morph_", "texture_"))]
+    return [name for name in names if name != "morph_found" and features[name].nunique() > 1]
+
+
+def group_means(features: pd.DataFrame, labels: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Give the observations of the tests: one row a group and class, sorted by both.
+
+    Columns: group_id, y_true (the class), images, the mean of every measured feature and, as `<name>_spread`, the
+    standard deviation between the group's cells of every `texture_` feature (NaN where it has one cell). Leave out the
+    test rows and images without a nucleus beforehand. Values that are missing or infinite are left out of the means.
+    """
+    names = measured(features)
+    values = features[names].astype(np.float64).replace([np.inf, -np.inf], np.nan)
+    keys = [np.asarray(groups, dtype=str), np.asarray(labels, dtype=str)]
+    if not len(names):
+        sizes = pd.DataFrame({"group_id": keys[0], "y_true": keys[1]}).value_counts(sort=False)
+        return sizes.sort_index().rename("images").reset_index()
+    by = values.groupby(keys, sort=True)
+    spread = by[[name for name in names if name.startswith("texture_")]].std(ddof=1).add_suffix("_spread")
+    table = pd.concat([by.size().rename("images"), by.mean(), spread], axis=1)
+    return table.rename_axis(["group_id", "y_true"]).reset_index()
+
+
+def claimed(columns: Sequence[str]) -> dict[str, str]:
+    """Find which of the columns measure one of paper B's claims: feature -> claim, in the order of the claims."""
+    return {
+        name: claim
+        for claim, pattern in CLAIMS.items()
+        for name in columns
+        if re.fullmatch(pattern, name) is not None
+    }
+
+
+def class_differences(
+    means: pd.DataFrame, columns: Sequence[str] | None = None, *, permutations: int = 9999, seed: int
+) -> pd.DataFrame:
+    """Test each feature for a difference between classes by Kruskal and Wallis' statistic (1952) on group means.
+
+    p is the share of permutations of the classes between the groups whose statistic is as large (Phipson & Smyth 2010:
+    the data as they are count as one), exact for any number of groups and ties; p_holm is corrected for all features
+    given (Holm 1979). Columns: feature, groups, share (of the variance of ranks that lies between the classes, 0-1;
+    chance alone gives about (classes - 1) / (groups - 1)), p, p_holm. A feature that fewer than two classes have, or
+    that is the same everywhere, has share 0 and p 1. `columns`: default, those that measure a claim.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415 - takes a second, and few stages need it
+
+    columns = list(claimed(means.columns) if columns is None else columns)
+    values = means[columns].to_numpy(np.float64)
+    codes = pd.factorize(means["y_true"], sort=True)[0]
+    known = np.isfinite(values)
+    share, p = np.zeros(len(columns)), np.ones(len(columns))
+    masks = np.unique(known, axis=1).T if known.size else []
+    for mask in masks:  # features that the same groups have are permuted together
+        which = np.flatnonzero((known == mask[:, None]).all(axis=0))
+        present, code = np.unique(codes[mask], return_inverse=True)
+        if len(present) > 1:
+            ranks = rankdata(values[mask][:, which], axis=0)
+            share[which], p[which] = _permutation_test(ranks, code, permutations, seed)
+    table = pd.DataFrame({"feature": columns, "groups": known.sum(axis=0), "share": share, "p": p})
+    return table.assign(p_holm=holm(p))
+
+
+def _permutation_test(
+    ranks: np.ndarray, code: np.ndarray, permutations: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the rank variance between classes, and p, of each column of ranks (n, F), for classes code (n,)."""
+    centred = ranks - ranks.mean(axis=0)  # multiples of a half over n: sums are exact enough to compare
+    sizes = np.bincount(code)
+    total = np.maximum((centred**2).sum(axis=0), 1e-12)
+
+    def between(codes: np.ndarray) -> np.ndarray:
+        member = (codes[:, None, :] == np.arange(len(sizes))[None, :, None]).astype(np.float64)
+        return ((member @ centred) ** 2 / sizes[None, :, None]).sum(axis=1) / total
+
+    observed = between(code[None, :])[0]
+    rng = np.random.default_rng(seed)
+    block = max(1, BLOCK_VALUES // (len(code) * len(sizes)))
+    as_large = np.zeros(ranks.shape[1])
+    for start in range(0, permutations, block):
+        drawn = np.tile(code, (min(block, permutations - start), 1))
+        as_large += (between(rng.permuted(drawn, axis=1)) >= observed - 1e-9).sum(axis=0)
+    return observed, (1 + as_large) / (1 + permutations)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Correct p values for their number by Holm's step-down method (1979), valid under any dependence."""
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def effect_sizes(
+    means: pd.DataFrame,
+    columns: Sequence[str] | None = None,
+    *,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int,
+) -> pd.DataFrame:
+    """Give Cliff's delta (1993) of each feature between the groups of a class and all other groups.
+
+    delta is the chance that a group mean of the class is the larger one, less the chance that it is the smaller: 0 for
+    equal distributions, 1 or -1 for apart. low and high are percentile bounds over resamples of whole groups within
+    classes (`intervals.draw_groups`), NaN where a class has a single group. Columns: feature, label, delta, low, high.
+    Of two classes the second is compared with the first, and the mirror image is left out.
+    """
+    columns = list(claimed(means.columns) if columns is None else columns)
+    labels = sorted(means["y_true"].unique())
+    counts, place = draw_groups(means, resamples=resamples, seed=seed)
+    drawn = np.concatenate([np.ones((1, len(means))), counts[:, place]])
+    tail = (1 - confidence) / 2
+    rows = []
+    for feature in columns:
+        values = means[feature].to_numpy(np.float64)
+        known = np.isfinite(values)
+        for label in labels[1:] if len(labels) == 2 else labels:
+            own = (means["y_true"] == label).to_numpy()[known]
+            bounds = [np.nan] * 3
+            if own.any() and not own.all():
+                with np.errstate(
+                    invalid="ignore", divide="ignore"
+                ):  # a resample may lack the feature in a class
+                    deltas = 2 * weighted_auroc(own, values[known], drawn[:, known]) - 1
+                bounds[0] = deltas[0]
+                if min(own.sum(), (~own).sum()) > 1:
+                    bounds[1:] = np.nanquantile(deltas[1:], [tail, 1 - tail])
+            rows.append((feature, label, *bounds))
+    return pd.DataFrame(rows, columns=["feature", "label", "delta", "low", "high"])
+
+
+def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: str) -> list[str]:
+    """Say of each of paper B's claims whether it holds here, from the tests and effect sizes of its features.
+
+    A claim holds where at least one of its features differs after correction for all features tested. `unit` is the
+    group level as a noun. Claims that no feature measures are said to be unmeasured.
+    """
+    two = effects["label"].nunique() == 1
+    sentences = []
+    of = claimed(differences["feature"])
+    for claim in CLAIMS:
+        own = differences[differences["feature"].map(of) == claim]
+        if own.empty:
+            sentences.append(f"**{claim[0].upper() + claim[1:]}**: not measured.")
+            continue
+        found = own[own["p_holm"] < SIGNIFICANT]
+        best = effects[effects["feature"].isin(own["feature"])].dropna(subset="delta")
+        if best.empty:
+            sentences.append(f"**{claim[0].upper() + claim[1:]}**: a single class, nothing to compare.")
+            continue
+        # the smallest p first, then the largest effect: what the sentence quotes is what the claim rests on
+        best = best.merge(own, on="feature").assign(size=best["delta"].abs().to_numpy())
+        first = best.sort_values(["p_holm", "size"], ascending=[True, False]).iloc[0]
+        interval = f" [{first['low']:.2f}, {first['high']:.2f}]" if np.isfinite(first["low"]) else ""
+        against = "the other class" if two else "the rest"
+        said = (
+            f"`{first['feature']}`, {first['label']} against {against}: Cliff's delta {first['delta']:.2f}{interval}, "
+            f"Holm-corrected p = {_p(first['p_holm'])}, {first['groups']:.0f} {unit}s"
+        )
+        among = f"{len(found)} of {len(own)} measures" if len(own) > 1 else "its one measure"
+        verdict = f"differs by class in {among}"
+        if found.empty:
+            verdict = f"no difference shown in {len(own)} measure{'s' * (len(own) > 1)}, which is not the same as none"
+        sentences.append(f"**{claim[0].upper() + claim[1:]}**: {verdict} ({said}).")
+    return sentences
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
