@@ -35,7 +35,7 @@ setup-scale: setup ## Add what runs on many machines (Ray, NVFlare) to .venv
 	@rm -f $@
 	@$(PYTHON) -m venv .venv
 	@$(INSTALL_LOCK) $<
-	@$(INSTALL) --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(INSTALL) --no-build-isolation --editable .  # setuptools warns at every editable install
 	@mkdir -p build/live  # where `dvc plots` looks for live curves: it complains of a folder that is missing
 	@touch $@
 
