@@ -93,8 +93,8 @@ def package_index(tmp_path_factory) -> None:
     """Skip where no package index can be reached."""
     need = tmp_path_factory.mktemp("index") / "need.in"
     need.write_text("six", encoding="utf-8")
-    answer = uv("compile", str(need), "--no-deps", "--refresh")
-    if "Failed to fetch" in answer.stderr:
+    answer = uv("compile", str(need), "--no-deps", "--no-cache")
+    if re.search("Failed to fetch|network was disabled", answer.stderr):
         pytest.skip("no package index can be reached: whether the locks install was not tested")
     assert answer.returncode == 0, answer.stderr
 
@@ -114,23 +114,17 @@ def test_a_lock_installs(lock, tmp_path, python):
 @pytest.mark.usefixtures("package_index")
 def test_pip_accepts_every_pin_on_the_newest_python(root, tmp_path):
     python = PYTHONS[-1]
-    target = {"python_version": python, "python_full_version": f"{python}.0"}
-    pins = {
-        pin
-        for name in EXTRAS
-        for versions in read_pins((root / name).read_text(encoding="utf-8")).values()
-        for pin in versions
-    }
-    applying = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(target)]
+    marker_values = {"python_version": python, "python_full_version": f"{python}.0"}
+    locks = [read_pins((root / name).read_text(encoding="utf-8")) for name in EXTRAS]
+    pins = {pin for lock in locks for versions in lock.values() for pin in versions}
+    applying = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(marker_values)]
     bare = tmp_path / "bare.in"
     bare.write_text("\n".join(f"{pin.name}{pin.specifier}" for pin in applying), encoding="utf-8")
-    platforms = [f"manylinux_2_{minor}_x86_64" for minor in range(5, 37)] + [
-        "manylinux1_x86_64",
-        "manylinux2014_x86_64",
-    ]
+    platforms = ["manylinux1_x86_64", "manylinux2014_x86_64"]
+    platforms += [f"manylinux_2_{minor}_x86_64" for minor in range(5, 37)]
     command = [
-        sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet", "--target", str(tmp_path / "none"),
-        "--requirement", str(bare), "--python-version", python, *(f"--platform={name}" for name in platforms),
+        sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet", "--requirement", str(bare),
+        "--target", str(tmp_path / "none"), "--python-version", python, *(f"--platform={name}" for name in platforms),
         "--only-binary=:all:", f"--no-binary={','.join(SOURCE_ONLY)}",
     ]  # fmt: skip
     answer = subprocess.run(command, text=True, capture_output=True, timeout=300, check=False)
