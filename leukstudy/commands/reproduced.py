@@ -42,29 +42,27 @@ def reproduced(
         return
     console = Console(highlight=False)
     if not comparison.other_study:
-        console.print(_table(comparison))
+        console.print(_table(comparison, commit))
     if comparison.first_stage:
         print(f"The first stage with other outputs than in {commit}: {comparison.first_stage}")
     print(sentence)
     raise typer.Exit(0 if comparison.reproduced else 1)
 
 
-def _table(comparison: Comparison) -> Table:
-    table = Table(
-        "experiment", "AUROC", "other metrics", "probability", "labels", "reproduced", box=None,
-        title="largest differences", title_justify="left",
-    )  # fmt: skip
+def _table(comparison: Comparison, commit: str) -> Table:
+    table = Table(title=f"Largest differences from {commit}", title_justify="left", box=None)
+    table.add_column("experiment", overflow="fold")
+    for header in ("AUROC", "other metrics", "probability", "labels changed", ""):
+        table.add_column(header)
     for row in comparison.differences:
-        labels = "?" if row.labels is None else f"{row.labels:,} of {row.images:,}"
-        style = "bold red" if row.failure else ""
         table.add_row(
             row.experiment,
             _size(row.auroc.size),
             _size(row.others.size),
             _size(row.probability),
-            labels,
-            "no" if row.failure else "yes",
-            style=style,
+            "?" if row.labels is None else f"{row.labels:,} of {row.images:,}",
+            "differs" if row.failure else "",
+            style="bold red" if row.failure else "",
         )
     return table
 

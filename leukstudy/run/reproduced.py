@@ -66,8 +66,7 @@ class Comparison:
     @property
     def reproduced(self) -> bool:
         """Whether the results are the committed ones, to the byte or within the tolerance."""
-        failed = any(difference.failure for difference in self.differences)
-        return not self.other_study and (self.identical or not failed)
+        return not self.other_study and not any(difference.failure for difference in self.differences)
 
 
 def compare(here: Results, committed: Results, tolerance: float = TOLERANCE) -> Comparison:
