@@ -44,9 +44,10 @@ setup-scale: setup ## Add what runs on many machines (Ray, NVFlare) to .venv
 	@$(INSTALL_LOCK) $<
 	@touch $@
 
-study: setup ## Run the study (dvc repro) and print where the report is
+study: setup ## Run the study (dvc repro), print where the report is and whether the committed results are reproduced
 	@LEUKSTUDY_STARTED=$$(date +%s) $(BIN)/dvc repro
-	@echo; echo "The report: $(CURDIR)/reports/index.html"
+	@echo; echo "The report: $(CURDIR)/reports/index.html"; echo
+	@$(BIN)/leukstudy reproduced --if-unchanged
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile

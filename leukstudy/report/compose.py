@@ -38,6 +38,16 @@ def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
             _copy_into(history, out / "history", f"{name}.csv")
 
 
+def copy_predictions(predictions: Path, ensembles: Path, out: Path, study: Study) -> None:
+    """Fill `reports/predictions`: the test rows of each experiment (first seed) and ensemble, a CSV each, as they are."""
+    _empty(out)
+    files = {name: predictions / f"{name}.csv" for name in study.train}
+    files |= {name: ensembles / f"{name}.csv" for name in study.ensembles}
+    for name, file in files.items():
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)  # as text: no digit changes
+        rows[rows["split"] == "test"].to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+
+
 def copy_figures(figures: Path, out: Path) -> list[str]:
     """Fill `reports/figures` with `<stage>-<figure>.png` or `.jpg`; give the names."""
     _empty(out)

@@ -34,3 +34,15 @@ def test_metrics_of_ensembles_are_copied_and_leftovers_are_not(evaluated, tmp_pa
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == [
         "both.json", "forest.json", "roc/both.csv", "roc/forest.csv", "summary.json",
     ]  # fmt: skip
+
+
+def test_predictions_of_the_test_split_are_copied_to_the_digit(tmp_path):
+    table = "image_id,split,p_ALL\n007,train,0.1\nNA,test,0.123450\n"
+    for name in ("predictions/forest", "ensembles/both", "predictions/leftover"):
+        file = tmp_path / f"{name}.csv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(table)
+    out = tmp_path / "out"
+    compose.copy_predictions(tmp_path / "predictions", tmp_path / "ensembles", out, STUDY)
+    assert sorted(path.name for path in out.iterdir()) == ["both.csv", "forest.csv"]
+    assert (out / "both.csv").read_text() == "image_id,split,p_ALL\nNA,test,0.123450\n"
