@@ -34,9 +34,3 @@ def test_metrics_of_ensembles_are_copied_and_leftovers_are_not(evaluated, tmp_pa
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == [
         "both.json", "forest.json", "roc/both.csv", "roc/forest.csv", "summary.json",
     ]  # fmt: skip
-
-
-def test_the_pages_of_all_stages_are_linked_in_a_row_the_reports_own_last():
-    stems = [stem for stem, _ in compose.notebook_files(STUDY)]
-    assert stems[:5] == ["01_acquire", "02_explore", "03_prepare", "05_train-forest", "06_evaluate"]
-    assert stems[-2:] == ["04_tune", "09_report"]
