@@ -12,7 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from leukstudy.study.experiments import Ensemble, Experiment
 from leukstudy.study.files import write_atomically
+from leukstudy.study.params import fingerprint
+from leukstudy.study.schema import Task
 
 DIGITS = 6  # significant digits
 
@@ -78,6 +81,21 @@ class Identity(Part):
     members: list[str] = []
     """Of an ensemble, the experiments that it combines."""
     params_hash: str
+
+    @classmethod
+    def of(cls, name: str, settings: Experiment | Ensemble, task: Task, model: str) -> "Identity":
+        """Give the identity of an entry of `train` or `ensembles`; `task` is the one that its `settings` name."""
+        combined = isinstance(settings, Ensemble)
+        return cls(
+            experiment=name,
+            task=settings.task,
+            classes=list(task.classes),
+            positive=task.positive,
+            model=model,
+            kind="ensemble" if combined else settings.kind,
+            members=settings.members if combined else [],
+            params_hash=fingerprint(settings),
+        )
 
 
 class Provenance(Part):

@@ -26,9 +26,7 @@ def evaluate_experiment(
     seeds of other images.
     """
     split = {f"seed {seed}": table[table["split"] == provenance.split] for seed, table in tables.items()}
-    seeds = [
-        Predictions.of(table, identity.classes, identity.positive) for table in aligned(split).values()
-    ]
+    seeds = [Predictions.of(table, identity.classes, identity.positive) for table in aligned(split).values()]
     intervals = bootstrap(
         seeds, resamples=provenance.resamples, confidence=provenance.confidence, seed=provenance.seed
     )

@@ -166,7 +166,7 @@ def plot_separation(found: Separation) -> Figure:
     the silhouette. Up to ten names have a legend; more repeat colours and shapes, since it is the clumps that count then.
     """
     by = {way: names for way, names in found.by.items() if len(np.unique(names)) > 1}
-    projections = found.pictures
+    projections = found.projections
     if not by or not projections:
         return _nothing().figure
     wide = 3.5 * len(by) + 0.4

@@ -55,7 +55,9 @@ def _our_row(record: Record) -> dict[str, str]:
         "Experiment": record.experiment,
         "Model": record.model,
         "Kind": KINDS[record.kind],
-        **{column_name(name): estimate_text(metrics[name]) if name in metrics else ABSENT for name in METRICS},
+        **{
+            column_name(name): estimate_text(metrics[name]) if name in metrics else ABSENT for name in METRICS
+        },
         SEEDS: str(len(record.seeds) or ABSENT),
         "Split level": record.group_level,
         "Groups": str(record.groups),

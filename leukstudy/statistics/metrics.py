@@ -37,9 +37,7 @@ def weighted_scores(predictions: Predictions, weights: np.ndarray) -> dict[str, 
     return {name: scores[name] for name in METRICS if name in scores}
 
 
-def _class_scores(
-    predictions: Predictions, weights: np.ndarray, classes: list[str]
-) -> dict[str, np.ndarray]:
+def _class_scores(predictions: Predictions, weights: np.ndarray, classes: list[str]) -> dict[str, np.ndarray]:
     """Score each of `classes` against the rest under each row of weights: metric -> (R, classes) float64."""
     place = [predictions.classes.index(name) for name in classes]
     truth, guess = predictions.truth[:, place], predictions.guess[:, place]

@@ -139,7 +139,9 @@ def read(path: Path) -> pd.DataFrame:
     probabilities that are not numbers from 0 to 1 with a sum of 1. `Predictions.of` checks the classes of a task.
     """
     try:
-        predictions = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values={})
+        predictions = pd.read_csv(
+            path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values={}
+        )
     except FileNotFoundError:
         raise BadPredictions(f"{path}: no such file; {ADVICE}.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
