@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from leukstudy.evaluate.record import Confusion, Estimate, Record
-from leukstudy.report.style import LINES, MARKERS, colour, new_axes
+from leukstudy.report.style import LINES, MARKERS, colour, legend_below, new_axes
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 METRIC_NAMES = {
@@ -44,7 +44,7 @@ def plot_history(history: pd.DataFrame, *, title: str = "") -> Figure:
     """
     fig, axes = plt.subplots(1, 2, figsize=(8, 3.0), layout="constrained")
     _draw_history(history, axes, title)
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(fig, axes[0])
     return fig
 
 
@@ -84,7 +84,7 @@ def plot_histories(histories: Mapping[str, pd.DataFrame]) -> Figure:
         if column:
             axes[0, column].set_ylabel("")
             axes[1, column].set_ylabel("")
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(fig, axes[0, 0])
     return fig
 
 

@@ -297,8 +297,8 @@ def test_picture_figures_show_every_image_whole():
     titles = [f"{name}\nas {name}, 0.97" for name in (CLASSES * 2)[:8]]
     drawn = {
         pictures.plot_sheet(images, titles, columns=3): 8,
-        pictures.plot_errors(images[:1], titles[:1]): 1,
-        pictures.plot_overlay(images[:2], nuclei[:2], cell_masks[:2], titles[:2]): 8,
+        pictures.plot_sheet(images[:1], titles[:1]): 1,
+        pictures.plot_masks(images[:2], nuclei[:2], cell_masks[:2], titles[:2]): 8,
         pictures.plot_gradcam(images, heat, titles): 24,
     }
     for fig, count in drawn.items():
@@ -309,13 +309,13 @@ def test_picture_figures_show_every_image_whole():
 def test_masks_without_an_edge_and_empty_galleries_are_drawn():
     images, nuclei, _ = cells(2)
     full, none = np.ones_like(nuclei), np.zeros_like(nuclei)
-    mask = pictures.plot_overlay(images, none, full).axes[2].images[0].get_array()
+    mask = pictures.plot_masks(images, none, full).axes[2].images[0].get_array()
     assert np.unique(mask).tolist() == [128]
-    assert "no errors in this split" in texts(pictures.plot_errors([], []))
+    assert "no errors in this split" in texts(pictures.plot_sheet([], without="no errors in this split"))
     for fig in (
         pictures.plot_sheet([]),
         pictures.plot_gradcam([], [], []),
-        pictures.plot_overlay([], [], []),
+        pictures.plot_masks([], [], []),
     ):
         assert "no image to show" in texts(fig)
     with pytest.raises(ValueError, match="2 images and 1 titles"):
