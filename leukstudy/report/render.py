@@ -89,23 +89,23 @@ class _References(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.references: list[str] = []
         self._in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_style = tag == "style"
         if tag == "script":
-            self.found.append("<script>")
+            self.references.append("<script>")
         for name, value in attrs:
             loads = name in _LOADING or (name in ("href", "xlink:href") and tag in ("link", "image", "use"))
             if loads and _ELSEWHERE.match(value or ""):
-                self.found.append(f"<{tag} {name}={value}>")
+                self.references.append(f"<{tag} {name}={value}>")
             elif name == "style":
-                self.found += _IN_STYLE.findall(value or "")
+                self.references += _IN_STYLE.findall(value or "")
 
     def handle_data(self, data: str) -> None:
         if self._in_style:
-            self.found += _IN_STYLE.findall(data)
+            self.references += _IN_STYLE.findall(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._in_style = False
@@ -119,7 +119,7 @@ def network_references(html: str) -> list[str]:
     parser = _References()
     parser.feed(html)
     parser.close()
-    return parser.found
+    return parser.references
 
 
 def render_notebook(
