@@ -25,7 +25,8 @@ from leukstudy.imaging.variants import VARIANTS
 from leukstudy.models.embed import embed
 from leukstudy.statistics import predictions
 from leukstudy.statistics.calibration import brier, expected_calibration_error
-from leukstudy.statistics.intervals import draw_groups, weighted_scores
+from leukstudy.statistics.metrics import weighted_scores
+from leukstudy.statistics.resampling import draw_groups
 from leukstudy.study import paths, presets
 
 PRESETS = {"phantom": "demo", "taleqani": "real-smears"}
@@ -111,13 +112,11 @@ def laid_out(found: dict[str, pd.DataFrame], task: dict) -> str:
 
 def scored(table: pd.DataFrame, task: dict, weights: np.ndarray) -> dict[str, np.ndarray]:
     """The three scores, (R,) each, the first row of weights being the plain estimate."""
-    classes = list(task["classes"])
-    truth = table["y_true"].to_numpy()[:, None] == np.array(classes)
-    chances = table[[f"p_{name}" for name in classes]].to_numpy()
+    checked = predictions.Predictions.of(table, task["classes"], task["positive"])
     return {
-        "AUROC": weighted_scores(table, task, weights)["auroc"],
-        "ECE": expected_calibration_error(truth, chances, weights),
-        "Brier": brier(truth, chances, weights),
+        "AUROC": weighted_scores(checked, weights)["auroc"],
+        "ECE": expected_calibration_error(checked.truth, checked.probabilities, weights),
+        "Brier": brier(checked.truth, checked.probabilities, weights),
     }
 
 

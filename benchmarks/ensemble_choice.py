@@ -17,12 +17,12 @@ from leukstudy.study import params, paths
 
 def scores(table: pd.DataFrame, classes: list[str]) -> tuple[float, float]:
     """Log loss, groups weighing alike, and accuracy of the validation rows."""
-    own = table[table["split"] == "val"]
-    chances = own[[f"p_{name}" for name in classes]].to_numpy(np.float64)
-    y = pd.Index(classes).get_indexer(own["y_true"])
-    weight = 1 / own["group_id"].map(own["group_id"].value_counts()).to_numpy(np.float64)
+    val = table[table["split"] == "val"]
+    chances = val[[f"p_{name}" for name in classes]].to_numpy(np.float64)
+    y = pd.Index(classes).get_indexer(val["y_true"])
+    weight = ensemble.group_shares(val["group_id"])
     loss = -np.log(np.maximum(chances[np.arange(len(y)), y], ensemble.FLOOR))
-    return float((weight * loss).sum() / weight.sum()), float((chances.argmax(axis=1) == y).mean())
+    return float(np.average(loss, weights=weight)), float((chances.argmax(axis=1) == y).mean())
 
 
 def main(task: str) -> None:
@@ -30,15 +30,15 @@ def main(task: str) -> None:
     study = params.load()
     classes = list(study.tasks[task].classes)
     models = {
-        name: ensemble.average(predictions.read_seeds(name, given.seeds, paths.BUILD))
-        for name, given in study.train.items()
-        if given.task == task
+        name: ensemble.average(predictions.read_seeds(name, settings.seeds, paths.BUILD))
+        for name, settings in study.train.items()
+        if settings.task == task
     }
     rows = [(name, *scores(table, classes)) for name, table in models.items()]
-    for name, given in study.ensembles.items():
-        if given.task == task:
-            members = {member: models[member] for member in given.members}
-            rows.append((name, *scores(ensemble.combine(members, given.combine, classes), classes)))
+    for name, settings in study.ensembles.items():
+        if settings.task == task:
+            members = {member: models[member] for member in settings.members}
+            rows.append((name, *scores(ensemble.combine(members, settings.combine, classes), classes)))
     print("| experiment | validation log loss | validation accuracy |\n| --- | ---: | ---: |")
     for name, loss, accuracy in sorted(rows, key=lambda row: row[1]):
         print(f"| {name} | {loss:.4f} | {accuracy:.4f} |")

@@ -49,7 +49,7 @@ def main() -> None:
     for name, changes in VARIANTS.items():
         chances = heads.out_of_fold(at_point(settings, changes))
         table = predictions.table(kept, y, chances, classes)
-        scores = score(table, task.model_dump())
+        scores = score(predictions.Predictions.of(table, task.classes, task.positive))
         right = (table["y_true"] == table["y_pred"]).groupby(kept["fold"]).mean()
         print(
             f"| {name} | {scores['accuracy']:.4f} | {scores['auroc']:.4f} | {', '.join(f'{v:.3f}' for v in right)} |",

@@ -12,17 +12,19 @@ import numpy as np
 import pandas as pd
 
 from leukstudy.statistics.intervals import bootstrap
+from leukstudy.statistics.predictions import Predictions
 
-TASK = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL"]}, "positive": "leukaemia"}
+CLASSES, POSITIVE = ("healthy", "leukaemia"), "leukaemia"
 STUDIES, IMAGES, DISTANCE = 300, 3, 1.5
 # P(x > y) of two normals, variance 2 each, means DISTANCE apart
 TRUTH = 0.5 * (1 + erf(DISTANCE / sqrt(4) / sqrt(2)))
 
 
-def study(groups: int, seed: int) -> pd.DataFrame:
+def study(groups: int, seed: int) -> Predictions:
+    """The predictions of one simulated study, `groups` groups a class."""
     rng = np.random.default_rng([groups, seed])
     rows = []
-    for k, name in enumerate(TASK["classes"]):
+    for k, name in enumerate(CLASSES):
         offsets = np.repeat(rng.normal(0, 1, groups), IMAGES)
         logit = DISTANCE * (k - 0.5) + offsets + rng.normal(0, 1, groups * IMAGES)
         p = 1 / (1 + np.exp(-logit))
@@ -30,7 +32,7 @@ def study(groups: int, seed: int) -> pd.DataFrame:
             guess = "leukaemia" if value >= 0.5 else "healthy"
             rows.append((f"{name}{i}", f"{name}{i // IMAGES}", "test", name, guess, 1 - value, value))
     columns = ["image_id", "group_id", "split", "y_true", "y_pred", "p_healthy", "p_leukaemia"]
-    return pd.DataFrame(rows, columns=columns)
+    return Predictions.of(pd.DataFrame(rows, columns=columns), CLASSES, POSITIVE)
 
 
 def main() -> None:
@@ -39,9 +41,8 @@ def main() -> None:
     for groups in (2, 3, 5, 10, 20):
         held = 0
         for seed in range(STUDIES):
-            low, high = bootstrap(study(groups, seed), TASK, resamples=500, confidence=0.95, seed=seed)[
-                "auroc"
-            ]
+            intervals = bootstrap([study(groups, seed)], resamples=500, confidence=0.95, seed=seed)
+            low, high = intervals["auroc"]
             held += low <= TRUTH <= high
         print(f"| {groups} | {held / STUDIES:.0%} |", flush=True)
 

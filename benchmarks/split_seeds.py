@@ -30,24 +30,32 @@ def main() -> None:
         settings = study.train[name]
         task = study.tasks[settings.task]
         rows, y = rows_of_task(manifest, task.classes, task=settings.task)
-        found = {}
+        scores = {}
         print(f"{name}\n\n| split.seed | test images | accuracy | AUROC |\n| --- | ---: | ---: | ---: |")
         for seed in SEEDS:
             kept = assign(manifest, seed=seed)[manifest["excluded"] == ""].reset_index(drop=True).iloc[rows]
             test = kept["split"] == "test"
             if kept[test].groupby("label")["group_id"].nunique().min() < 2:
                 continue
-            how = {"classes": list(task.classes), "groups": kept["group_id"].to_numpy(), "cache": paths.CACHE}
-            split = kept["split"].to_numpy()
-            fit = train.fit(settings, images=images[rows], y=y, split=split, say=lambda _: None, **how)
-            mine = test.to_numpy()
-            table = predictions.table(kept[mine], y[mine], fit.probabilities[mine], list(task.classes))
-            found[seed] = score(table, task.model_dump())
-            line = f"| {seed} | {mine.sum()} | {found[seed]['accuracy']:.3f} | {found[seed]['auroc']:.4f} |"
-            print(line, flush=True)
-        scores = pd.DataFrame(found).T[["accuracy", "auroc"]]
-        low, mean, high = scores.min(), scores.mean(), scores.max()
-        cells = [f"{mean[k]:.3f} ({low[k]:.3f} to {high[k]:.3f})" for k in scores]
+            fit = train.fit(
+                settings,
+                images=images[rows],
+                y=y,
+                split=kept["split"].to_numpy(),
+                groups=kept["group_id"].to_numpy(),
+                classes=list(task.classes),
+                cache=paths.CACHE,
+                say=lambda _: None,
+            )
+            held_out = test.to_numpy()
+            table = predictions.table(
+                kept[test], y[held_out], fit.probabilities[held_out], list(task.classes)
+            )
+            scores[seed] = score(predictions.Predictions.of(table, task.classes, task.positive))
+            accuracy, auroc = scores[seed]["accuracy"], scores[seed]["auroc"]
+            print(f"| {seed} | {held_out.sum()} | {accuracy:.3f} | {auroc:.4f} |", flush=True)
+        summary = pd.DataFrame(scores).T[["accuracy", "auroc"]].agg(["mean", "min", "max"])
+        cells = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in summary.T.to_numpy()]
         print(f"| mean (range) | | {' | '.join(cells)} |\n")
 
 

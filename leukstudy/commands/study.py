@@ -1,6 +1,5 @@
 """`leukstudy preset` and `leukstudy results`: what the study is, and what came out of it."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -34,15 +33,17 @@ def preset(
 def results() -> None:
     """Print the tables of results of `reports/metrics`, one a task, as Markdown; published numbers stand below."""
     from leukstudy.evaluate.published import published  # noqa: PLC0415 - pandas takes a second to import
+    from leukstudy.evaluate.record import Record  # noqa: PLC0415
     from leukstudy.report.tables import external_markdown, results_markdown  # noqa: PLC0415
 
     folder = paths.REPORTS / "metrics"
     files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
     if not files:
         fail(f"{folder} holds no results. `dvc repro` makes them.")
-    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    for task in dict.fromkeys(record["task"] for record in records):
-        mine = [record for record in records if record["task"] == task]
+    records = [Record.read(file) for file in files]
+    for task in dict.fromkeys(record.task for record in records):
+        results = [record for record in records if record.task == task]
+        synthetic = any(record.synthetic for record in results)
         print(f"### {task}\n")
-        print(results_markdown(mine, published(task), synthetic=any(record["synthetic"] for record in mine)))
-        print(external_markdown(mine))
+        print(results_markdown(results, published(task), synthetic=synthetic))
+        print(external_markdown(results))

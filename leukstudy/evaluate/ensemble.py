@@ -21,9 +21,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leukstudy.statistics.predictions import BadPredictions, aligned, table
+from leukstudy.statistics.predictions import BadPredictions, aligned, classes_of, table
 
-WAYS = ("mean", "stacked")
+COMBINATIONS = ("mean", "stacked")
 PENALTY = 1.0
 FLOOR = 1e-6  # the resolution of the tables: a probability of 0 has no logarithm
 DIGITS = 6  # of the weights, so that another machine's last bits do not show
@@ -31,29 +31,28 @@ DIGITS = 6  # of the weights, so that another machine's last bits do not show
 
 def average(seeds: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
     """Give the table of an experiment's mean probability over its seeds; a single seed's table comes back as it is."""
-    if len(seeds) == 1:
-        return next(iter(seeds.values()))
-    named = {f"seed {seed}": given for seed, given in seeds.items()}
-    return _mean(aligned(named), _classes(next(iter(seeds.values()))))
+    tables = {f"seed {seed}": predictions for seed, predictions in seeds.items()}
+    first = next(iter(tables.values()))
+    return first if len(tables) == 1 else _mean(aligned(tables), classes_of(first))
 
 
-def combine(members: Mapping[str, pd.DataFrame], how: str, classes: list[str]) -> pd.DataFrame:
+def combine(members: Mapping[str, pd.DataFrame], combination: str, classes: list[str]) -> pd.DataFrame:
     """Combine the predictions of at least two experiments of one task into a table of the same columns.
 
     `members`: experiment -> its table of predictions (`average` of its seeds), with the probabilities p_<class> of the
-    task's `classes`. `how`: mean | stacked, as the module says; stacked is fitted on the rows of split `val` alone and
-    applied to all. Rows come in the order of the first member. Raises ValueError for another `how` or a lone member,
-    BadPredictions for members of other images, labels or classes, or without the validation rows that stacking needs.
+    task's `classes`. `combination`: mean | stacked, as the module says; stacked is fitted on the rows of split `val` alone
+    and applied to all. Rows come in the order of the first member. Raises ValueError for another `combination` or a lone
+    member, BadPredictions for members of other images, labels or classes, or without the validation rows that stacking
+    needs.
     """
-    if how not in WAYS:
-        raise ValueError(f"combine: found '{how}', expected one of {', '.join(WAYS)}.")
-    placed = _members(members, classes)
-    if how == "mean":
-        return _mean(placed, classes)
-    weight = np.array(list(stacking_weights(placed, classes).values()))
-    scores = np.tensordot(weight, _log_probabilities(placed, classes), 1)
-    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return _table(placed, chances, classes)
+    if combination not in COMBINATIONS:
+        raise ValueError(f"combine: found '{combination}', expected one of {', '.join(COMBINATIONS)}.")
+    members = _aligned_members(members, classes)
+    if combination == "mean":
+        return _mean(members, classes)
+    weights = np.array(list(stacking_weights(members, classes).values()))
+    scores = np.tensordot(weights, _log_probabilities(members, classes), 1)
+    return _table(members, np.exp(scores - scores.max(axis=1, keepdims=True)), classes)
 
 
 def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, float]:
@@ -64,72 +63,75 @@ def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
     from scipy.optimize import minimize  # noqa: PLC0415 - scipy takes a second, and `mean` does without
     from scipy.special import log_softmax  # noqa: PLC0415
 
-    placed = _members(members, classes)
-    first = next(iter(placed.values()))
+    members = _aligned_members(members, classes)
+    first = next(iter(members.values()))
     val = (first["split"] == "val").to_numpy()
-    if first.loc[val, "y_true"].nunique() < 2:
+    held = first.loc[val, "y_true"].nunique()
+    if held < 2:
         raise BadPredictions(
             f"stacking is fitted on the validation split, which holds {int(val.sum())} image(s) of "
-            f"{first.loc[val, 'y_true'].nunique()} class(es); expected two classes or more. Use combine: mean."
+            f"{held} class(es); expected two classes or more. Use combine: mean."
         )
-    logs = _log_probabilities(placed, classes)[:, val]
+    logs = _log_probabilities(members, classes)[:, val]
     y = pd.Index(classes).get_indexer(first.loc[val, "y_true"])
-    group = first.loc[val, "group_id"]
-    share = 1 / group.map(group.value_counts()).to_numpy(np.float64)
-    even, rows = 1 / len(placed), np.arange(len(y))
+    share = group_shares(first.loc[val, "group_id"])
+    even, rows = 1 / len(members), np.arange(len(y))
     right = logs[:, rows, y]
 
-    def loss(weight: np.ndarray) -> tuple[float, np.ndarray]:
-        log_chances = log_softmax(np.tensordot(weight, logs, 1), axis=1)
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        log_chances = log_softmax(np.tensordot(weights, logs, 1), axis=1)
         expected = (np.exp(log_chances) * logs).sum(axis=2)
-        pull = weight - even
+        pull = weights - even
         value = -(share * log_chances[rows, y]).sum() + PENALTY / 2 * (pull**2).sum()
         return value, ((expected - right) * share).sum(axis=1) + PENALTY * pull
 
-    start = np.full(len(placed), even)
+    start = np.full(len(members), even)
     options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
-    bounds = [(0, None)] * len(placed)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return {name: round(float(weight), DIGITS) + 0.0 for name, weight in zip(placed, found.x, strict=True)}
+    bounds = [(0, None)] * len(members)
+    fit = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return {name: round(float(weight), DIGITS) + 0.0 for name, weight in zip(members, fit.x, strict=True)}
 
 
-def told(members: Mapping[str, pd.DataFrame], how: str, classes: list[str]) -> str:
-    """Say what an ensemble is made of, for tables: `mean of a, b`, or `stacked: 0.81 a, 0.12 b` with the weights."""
-    if how == "mean":
+def group_shares(groups: pd.Series) -> np.ndarray:
+    """The weight of each row (N,), where each group counts once and its rows share its weight."""
+    return 1 / groups.map(groups.value_counts()).to_numpy(np.float64)
+
+
+def composition(members: Mapping[str, pd.DataFrame], combination: str, classes: list[str]) -> str:
+    """Say what an ensemble is made of: `mean of a, b`, or `stacked: 0.81 a, 0.12 b` with the weights."""
+    if combination == "mean":
         return f"mean of {', '.join(members)}"
     weights = stacking_weights(members, classes)
     return f"stacked: {', '.join(f'{weight:.2f} {name}' for name, weight in weights.items())}"
 
 
-def _members(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, pd.DataFrame]:
+def _aligned_members(members: Mapping[str, pd.DataFrame], classes: list[str]) -> dict[str, pd.DataFrame]:
     if len(members) < 2:
         raise ValueError(f"an ensemble of {list(members)}; expected at least two experiments.")
-    for name, given in members.items():
-        found = [*_classes(given), *sorted(set(given["y_true"]) - set(classes))]
-        if found != list(classes):
+    for name, predictions in members.items():
+        present = [*classes_of(predictions), *sorted(set(predictions["y_true"]) - set(classes))]
+        if present != list(classes):
             raise BadPredictions(
-                f"member {name} knows the classes {found}, the ensemble's task has {list(classes)}; name experiments of one "
-                "task."
+                f"member {name} has the classes {present}, the ensemble's task has {list(classes)}; name experiments of "
+                "one task."
             )
     return aligned(members)
 
 
-def _mean(placed: Mapping[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
-    columns = [f"p_{name}" for name in classes]
-    chances = np.mean([given[columns].to_numpy(np.float64) for given in placed.values()], axis=0)
-    return _table(placed, chances, classes)
+def _mean(members: Mapping[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+    return _table(members, _probabilities(members, classes).mean(axis=0), classes)
 
 
-def _table(placed: Mapping[str, pd.DataFrame], chances: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    rows = next(iter(placed.values()))
+def _table(members: Mapping[str, pd.DataFrame], chances: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    rows = next(iter(members.values()))
     return table(rows, pd.Index(classes).get_indexer(rows["y_true"]), chances, classes)
 
 
-def _log_probabilities(placed: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:
+def _log_probabilities(members: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:
+    return np.log(np.maximum(_probabilities(members, classes), FLOOR))
+
+
+def _probabilities(members: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:
     """(M, N, K) float64, in the order of the members, the first member's rows and `classes`."""
     columns = [f"p_{name}" for name in classes]
-    return np.log([np.maximum(given[columns].to_numpy(np.float64), FLOOR) for given in placed.values()])
-
-
-def _classes(predictions: pd.DataFrame) -> list[str]:
-    return [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
+    return np.stack([predictions[columns].to_numpy(np.float64) for predictions in members.values()])

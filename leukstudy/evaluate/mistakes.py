@@ -8,27 +8,27 @@ SURE = 0.9  # probability from which a decision counts as sure
 
 
 def wrong_cases(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Give the misclassified test rows with the column `confidence`, the probability of the class given."""
+    """Give the misclassified test rows, with the columns of `with_confidence`."""
     test = predictions[predictions["split"] == "test"]
     return with_confidence(test[test["y_true"] != test["y_pred"]])
 
 
 def with_confidence(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Add `confidence` (the probability of the predicted class) and a `title` that says truth and prediction."""
-    columns = [name for name in predictions.columns if name.startswith("p_")]
-    given = predictions.assign(confidence=predictions[columns].max(axis=1))
-    said = [
-        f"{row.y_true}\nas {row.y_pred}, {row.confidence:.2f}" if row.y_true != row.y_pred else f"{row.y_true}\n{row.confidence:.2f}"
-        for row in given.itertuples()
-    ]  # fmt: skip
-    return given.assign(title=pd.Series(said, index=given.index, dtype="str"))
+    """Add `confidence` (the probability of the predicted class) and a `title` that names truth and, where wrong, prediction."""
+    confidence = predictions.filter(regex="^p_").max(axis=1)
+    outcomes = zip(predictions["y_true"], predictions["y_pred"], confidence, strict=True)
+    titles = [
+        f"{truth}\n{share:.2f}" if guess == truth else f"{truth}\nas {guess}, {share:.2f}"
+        for truth, guess, share in outcomes
+    ]
+    title = pd.Series(titles, index=predictions.index, dtype="str")
+    return predictions.assign(confidence=confidence, title=title)
 
 
 def surest(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
     """Give at most `most` wrong test rows, the surest first, ties by image_id."""
-    return (
-        wrong_cases(predictions).sort_values(["confidence", "image_id"], ascending=[False, True]).head(most)
-    )
+    wrong = wrong_cases(predictions)
+    return wrong.sort_values(["confidence", "image_id"], ascending=[False, True]).head(most)
 
 
 def counts(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,12 +1,11 @@
 """The audit for people: a verdict a line, what was found, what to do, as HTML and as Markdown."""
 
-import html
 from collections.abc import Sequence
 
 import pandas as pd
 
 from leukstudy.audit.findings import CHECKS, VERDICTS
-from leukstudy.report.tables import SYNTHETIC, to_html, to_markdown
+from leukstudy.report.tables import SYNTHETIC, note_html, synthetic_html, to_html, to_markdown
 
 MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
 """How a verdict is written: what needs reading stands in capitals, so that a grey print shows it too."""
@@ -42,29 +41,26 @@ def summary(findings: pd.DataFrame) -> str:
 
 
 def audit_html(findings: pd.DataFrame, *, synthetic: bool, caption: str = "") -> str:
-    """Write the audit as HTML: the table, SYNTHETIC DATA in bold where told so, the sentence, and examples."""
-    parts = [to_html(audit_table(findings), caption=caption)]
-    if synthetic:
-        parts.append(f'<p class="synthetic"><strong>{SYNTHETIC}</strong></p>')
-    parts.append(f'<p class="note">{html.escape(summary(findings))}</p>')
-    parts += [f'<p class="note">{html.escape(line)}</p>' for line in examples(findings)]
-    return "\n".join(parts)
+    """Write the audit as HTML: the table, SYNTHETIC DATA in bold where they are drawings, the sentence, and examples."""
+    table = to_html(audit_table(findings), caption=caption)
+    sentences = [summary(findings), *examples(findings)]
+    return "\n".join([table, *synthetic_html(synthetic), *map(note_html, sentences)])
 
 
 def notable_html(findings: pd.DataFrame) -> str:
     """Write what a reader of results must know of the audit, as HTML: its summary, and the checks that did not pass."""
     notable = audit_table(findings, only=("warn", "fail"))
-    sentence = f'<p class="note">Audit of the data: {html.escape(summary(findings))}</p>'
+    sentence = note_html(f"Audit of the data: {summary(findings)}")
     return to_html(notable) + sentence if len(notable) else sentence
 
 
 def audit_markdown(findings: pd.DataFrame, *, synthetic: bool) -> str:
-    """Write the audit as Markdown: the table, **SYNTHETIC DATA** where told so, and the sentence."""
+    """Write the audit as Markdown: the table, **SYNTHETIC DATA** where they are drawings, and the sentence."""
     mark = f"**{SYNTHETIC}**\n\n" if synthetic else ""
     return f"{to_markdown(audit_table(findings))}\n{mark}{summary(findings)}\n"
 
 
 def examples(findings: pd.DataFrame) -> list[str]:
     """Name some images of each finding, a line each; all of them are in the audit's details."""
-    found = findings[(findings["verdict"] != "pass") & (findings["examples"] != "")]
-    return [f"{row.check}, for example: {row.examples.replace(';', '; ')}" for row in found.itertuples()]
+    rows = findings[(findings["verdict"] != "pass") & (findings["examples"] != "")]
+    return [f"{row.check}, for example: {row.examples.replace(';', '; ')}" for row in rows.itertuples()]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from leukstudy.models.augment import DRAWS, augmented, changed, changes_images
 from leukstudy.models.mixup import mixed_images
-from leukstudy.report.pictures import TITLE_SIZE
+from leukstudy.report.pictures import TITLE_SIZE, checked_titles
+from leukstudy.report.style import bare
 
 # Of the image itself in the MixUp column: Beta's own draws lie mostly near 0 and 1, and show nothing.
 _SHARE = 0.7
@@ -25,10 +26,7 @@ def augmentation_sheet(
     `models.augment.changed` reads them. The MixUp column mixes each image with the next row's, the last with the first's;
     a single image has none. Raises ValueError for images of another form, or another number of titles.
     """
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(
-            f"augmentation: {len(images)} images and {len(titles)} titles; expected one title an image."
-        )
+    titles = checked_titles(images, titles, "augmentation")
     columns = {"original": images}
     for name, draw in _limits(augment).items():
         columns[name] = np.stack([changed(image, *draw) for image in images])
@@ -47,7 +45,7 @@ def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
     stain, light = augment.stain, augment.brightness
     strong, weak = {"azure": 1, "azure_shift": 1}, {"azure": 0, "azure_shift": 0}
     red, pale = {"eosin": 1, "eosin_shift": 1}, {"eosin": 0, "eosin_shift": 0}
-    wanted = [
+    operations = [
         ("flip", "flip", {"mirror": 0, "upend": 1}),
         ("rotate", "quarter turn", {"turn": 0.25}),
         ("zoom", f"zoom: {1 - augment.zoom:.0%}\nof the side", {"side": 1}),
@@ -57,26 +55,24 @@ def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
         ("brightness", f"brightness\n−{light:.0%}", {"light": 0}),
         ("brightness", f"brightness\n+{light:.0%}", {"light": 1}),
     ]
-    found = {}
-    for operation, title, moved in wanted:
-        if getattr(augment, operation):
-            only = SimpleNamespace(**off | {operation: getattr(augment, operation)})
-            found[title] = (only, np.array([moved.get(name, 0.5) for name in DRAWS]))
-    return found
+    limits = {}
+    for operation, title, moved in operations:
+        if strength := getattr(augment, operation):
+            only = SimpleNamespace(**off | {operation: strength})
+            limits[title] = (only, np.array([moved.get(name, 0.5) for name in DRAWS]))
+    return limits
 
 
-def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str] | None) -> Figure:
+def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str]) -> Figure:
     rows = len(columns["original"])
-    size = (1.12 * len(columns) + (0.9 if titles is not None else 0.1), 1.12 * rows + 0.5)
+    size = (1.12 * len(columns) + (0.9 if any(titles) else 0.1), 1.12 * rows + 0.5)
     fig, axes = plt.subplots(rows, len(columns), figsize=size, squeeze=False, layout="constrained")
     fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
     for ax, (name, pictures) in zip(axes.T, columns.items(), strict=True):
         ax[0].set_title(name, fontsize=TITLE_SIZE, loc="center")
         for place, picture in zip(ax, pictures, strict=True):
             place.imshow(picture)
-            place.set(xticks=[], yticks=[])
-            place.grid(visible=False)
-            place.spines[:].set_visible(False)
-    for ax, title in zip(axes[:, 0], [] if titles is None else titles, strict=False):
+            bare(place)
+    for ax, title in zip(axes[:, 0], titles, strict=True):
         ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
     return fig

@@ -3,9 +3,8 @@
 Nothing is computed here. What is copied is named by `params.yaml`: leftovers of other experiments stay out.
 """
 
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,17 +12,17 @@ import pandas as pd
 from leukstudy.data.provenance import data_hash, describe, is_synthetic, level_of, sources_of
 from leukstudy.data.sources import find_source
 from leukstudy.evaluate.published import published
+from leukstudy.evaluate.record import Record
 from leukstudy.report import audit_table, tables
-from leukstudy.report.render import render_notebook
+from leukstudy.report.render import NotebookLink, Page, Picture, TaskSection, render_notebook
 from leukstudy.study import stages
 from leukstudy.study.experiments import NetworkSettings
 from leukstudy.study.params import Study, fingerprint
 
 
-def read_records(folder: Path, study: Study) -> list[dict]:
+def read_records(folder: Path, study: Study) -> list[Record]:
     """Read the records that `evaluate` wrote, in the order of `params.yaml`, ensembles last."""
-    names = [*study.train, *study.ensembles]
-    return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names]
+    return [Record.read(folder / f"{name}.json") for name in [*study.train, *study.ensembles]]
 
 
 def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
@@ -59,7 +58,7 @@ def copy_figures(figures: Path, out: Path) -> list[str]:
     return names
 
 
-def render_notebooks(executed: Path, out: Path, study: Study) -> list[dict]:
+def render_notebooks(executed: Path, out: Path, study: Study) -> list[NotebookLink]:
     """Fill `reports/notebooks` with each executed notebook, as .ipynb and as .html; give what the page links to.
 
     The report's own notebook is not there yet while it runs: the runner adds it when it has ended.
@@ -69,10 +68,7 @@ def render_notebooks(executed: Path, out: Path, study: Study) -> list[dict]:
     for stem, _ in files[:-1]:
         shutil.copyfile(executed / f"{stem}.ipynb", out / f"{stem}.ipynb")
         render_one(out, stem, files)
-    return [
-        {"title": title, "html": f"notebooks/{stem}.html", "ipynb": f"notebooks/{stem}.ipynb"}
-        for stem, title in files
-    ]
+    return [NotebookLink(title, f"notebooks/{stem}.html", f"notebooks/{stem}.ipynb") for stem, title in files]
 
 
 def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
@@ -84,92 +80,83 @@ def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
         links.append(("Previous", f"{stems[place - 1]}.html"))
     if place < len(stems) - 1:
         links.append(("Next", f"{stems[place + 1]}.html"))
-    render_notebook(out / f"{stem}.ipynb", out / f"{stem}.html", f"{stem}", links=links)
+    render_notebook(out / f"{stem}.ipynb", out / f"{stem}.html", stem, links=links)
 
 
-def context(
+def page(
     study: Study,
     manifest: pd.DataFrame,
-    audit: pd.DataFrame,
-    records: Sequence[Mapping],
-    notebooks: list[dict],
-) -> dict:
-    """Give what the page's template needs (see `render.render_index`); `audit` are the findings of the audit."""
+    findings: pd.DataFrame,
+    records: Sequence[Record],
+    notebooks: list[NotebookLink],
+) -> Page:
+    """Lay out the report's page, for `render.render_index`; `findings` are those of the audit."""
     kept = manifest[manifest["excluded"] == ""]
-    level = level_of(manifest)
-    names = ", ".join(find_source(name).title for name in sources_of(manifest))
-    data = {
-        "Source": names,
-        "Images": f"{len(manifest):,} found, {len(kept):,} kept",
-        "Split level": f"{level} ({kept['group_id'].nunique():,} {level}s)",
-        "Notes": describe(manifest),
-    }
+    level, synthetic = level_of(manifest), is_synthetic(manifest)
     flow_caption = (
         "From the folder to the splits: every image that was found, why some were left out, and how many images and "
         f"{level}s each class has in each split."
     )
-    return {
-        "title": study.report.title,
-        "question": study.report.question,
-        "synthetic": is_synthetic(manifest),
-        "data": data,
-        "audit_html": audit_table.notable_html(audit),
-        "flow_figure": {"file": "figures/acquire-flow.png", "caption": flow_caption},
-        "tasks": [_task(study, name, records, is_synthetic(manifest)) for name in study.tasks],
-        "notebooks": notebooks,
-        "hashes": {
-            "Data": data_hash(manifest),
-            **{
-                f"Parameters of {name}": fingerprint(given)
-                for name, given in {**study.train, **study.ensembles}.items()
-            },
+    experiments = {**study.train, **study.ensembles}
+    return Page(
+        title=study.report.title,
+        question=study.report.question,
+        synthetic=synthetic,
+        data={
+            "Source": ", ".join(find_source(name).title for name in sources_of(manifest)),
+            "Images": f"{len(manifest):,} found, {len(kept):,} kept",
+            "Split level": f"{level} ({kept['group_id'].nunique():,} {level}s)",
+            "Notes": describe(manifest),
         },
-    }
+        audit_html=audit_table.notable_html(findings),
+        flow_figure=Picture("figures/acquire-flow.png", flow_caption),
+        tasks=[_task_section(study, name, records, synthetic) for name in study.tasks],
+        notebooks=notebooks,
+        hashes={"Data": data_hash(manifest)}
+        | {f"Parameters of {name}": fingerprint(settings) for name, settings in experiments.items()},
+    )
 
 
-def _task(study: Study, name: str, records: Sequence[Mapping], synthetic: bool) -> dict:
-    mine = [record for record in records if record["task"] == name]
-    models = [record["experiment"] for record in mine if record["kind"] == "model"]
-    ensembles = [record["experiment"] for record in mine if record["kind"] == "ensemble"]
+def _task_section(study: Study, task: str, records: Sequence[Record], synthetic: bool) -> TaskSection:
+    own = [record for record in records if record.task == task]
+    return TaskSection(
+        name=task,
+        question=study.tasks[task].question,
+        table_html=tables.results_html(own, published(task), synthetic=synthetic) + tables.external_html(own),
+        figures=_task_figures(study, task, own),
+    )
+
+
+def _task_figures(study: Study, task: str, records: Sequence[Record]) -> list[Picture]:
+    models = [record.experiment for record in records if record.kind == "model"]
+    ensembles = [record.experiment for record in records if record.kind == "ensemble"]
     networks = [model for model in models if isinstance(study.train[model], NetworkSettings)]
-    first = {  # what is shown of one model is that of the first seed
-        record["experiment"]: f" (seed {record['seeds'][0]})" if len(record["seeds"]) > 1 else ""
-        for record in mine
+    seed = {  # what is shown of one model is that of the first seed
+        record.experiment: f" (seed {record.seeds[0]})" if len(record.seeds) > 1 else "" for record in records
     }
-    some = " Of several seeds, the first is shown." if any(first.values()) else ""
-    figures = [
-        (f"evaluate-forest-{name}.png", "AUROC on the test split with its interval, one line an experiment."),
-        (f"evaluate-roc-{name}.png", f"ROC of all experiments on the test split.{some}"),
-    ]
+    first = " Of several seeds, the first is shown." if any(seed.values()) else ""
+    captions = {
+        f"evaluate-forest-{task}.png": "AUROC on the test split with its interval, one line an experiment.",
+        f"evaluate-roc-{task}.png": f"ROC of all experiments on the test split.{first}",
+    }
     if networks:
-        figures.append(
-            (f"evaluate-history-{name}.png", f"Learning curves: loss and accuracy after each epoch.{some}")
+        captions[f"evaluate-history-{task}.png"] = (
+            f"Learning curves: loss and accuracy after each epoch.{first}"
         )
-    figures += [
-        (f"evaluate-confusion-{model}.png", f"Confusion matrix of {model}{first[model]} on the test split.")
-        for model in [*models, *ensembles]
-    ]
-    figures += [
-        (
-            f"interpret-gradcam-{model}.jpg",
-            f"Grad-CAM of {model}{first[model]}: where in the image the evidence for its decision lies.",
-        )
-        for model in networks
-    ]
-    figures += [
-        (
-            f"errors-errors-{model}.jpg",
-            f"The errors {model}{first[model]} was surest of, on the test split.",
-        )
-        for model in models
-    ]
-    return {
-        "name": name,
-        "question": study.tasks[name].question,
-        "table_html": tables.results_html(mine, published(name), synthetic=synthetic)
-        + tables.external_html(mine),
-        "figures": [{"file": f"figures/{file}", "caption": caption} for file, caption in figures],
+    captions |= {
+        f"evaluate-confusion-{name}.png": f"Confusion matrix of {name}{seed[name]} on the test split."
+        for name in [*models, *ensembles]
     }
+    captions |= {
+        f"interpret-gradcam-{name}.jpg": f"Grad-CAM of {name}{seed[name]}: where in the image the evidence for its "
+        "decision lies."
+        for name in networks
+    }
+    captions |= {
+        f"errors-errors-{name}.jpg": f"The errors {name}{seed[name]} was surest of, on the test split."
+        for name in models
+    }
+    return [Picture(f"figures/{file}", caption) for file, caption in captions.items()]
 
 
 def _empty(folder: Path) -> None:

@@ -9,9 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from leukstudy.report.style import HATCHES, MARKERS, colour, new_axes
+from leukstudy.report.style import (
+    MARKERS,
+    bar_look,
+    bars_downwards,
+    colour,
+    empty,
+    legend_beside,
+    new_axes,
+    point_look,
+)
 from leukstudy.statistics.separation import Separation
 
+NOTHING = "nothing to compare: too few images or features"
 MANY = 10  # more groups than this are drawn without a legend: nobody can tell so many colours apart
 
 
@@ -20,18 +30,10 @@ def words(feature: str) -> str:
     return feature.removeprefix("morph_").replace("_", " ").replace("nc ratio", "N:C ratio")
 
 
-def _nothing(ax: Axes | None = None) -> Axes:
-    """Say that there is nothing to draw: too few images with a nucleus, or features that are the same in all."""
-    ax = new_axes(ax, 6.0, 0.9)
-    ax.axis("off")
-    ax.text(0.5, 0.5, "nothing to compare: too few images or features", ha="center", va="center")
-    return ax
-
-
 def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw what each class counts for before and after balancing: images, with class weights, after SMOTE.
 
-    `table` is that of `evaluate.exploration.balance`.
+    `table` is that of `statistics.exploration.balance`.
     """
     bars = {"images": "as they are", "weighted": "with class weights", "smote": "after SMOTE"}
     ax = new_axes(ax, 8.0, 1.6 + 0.62 * len(table))
@@ -39,17 +41,15 @@ def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for index, (column, name) in enumerate(bars.items()):
         places = np.arange(len(table)) + (index - 1) * high
         values = table[column].to_numpy(np.float64)
-        look = {"color": colour(index), "hatch": HATCHES[index], "edgecolor": "white", "linewidth": 0}
-        ax.barh(places, np.nan_to_num(values), height=high * 0.92, label=name, **look)
+        ax.barh(places, np.nan_to_num(values), height=high * 0.92, label=name, **bar_look(index))
         for place, value, weight in zip(places, values, table["weight"], strict=True):
             text = "impossible: one image" if np.isnan(value) else f"{value:,.0f}"
             text += f" (each x {weight:.2f})" if column == "weighted" else ""
             ax.text(np.nan_to_num(value) + 0.01 * most, place, text, va="center", fontsize=8)
     ax.set_yticks(range(len(table)), table["class"])
     ax.set(xlabel="training images, or what they count for", xlim=(0, 1.25 * most))
-    ax.grid(axis="y", visible=False)
-    ax.invert_yaxis()
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    bars_downwards(ax)
+    legend_beside(ax)
     return ax
 
 
@@ -63,12 +63,12 @@ def plot_effects(
 ) -> Figure:
     """Draw Cliff's delta of each feature and class with its interval, one panel a class, features sorted by claim.
 
-    The tables are those of `evaluate.exploration`; `claims` maps a feature to what it measures. Of a claim with more than
+    The tables are those of `statistics.exploration`; `claims` maps a feature to what it measures. Of a claim with more than
     `most` features those that differ most are drawn, and the heading says so. Filled: the feature differs between
     classes after correction; hollow: no difference shown.
     """
     if not effects["delta"].notna().any():
-        return _nothing().figure
+        return empty(NOTHING).figure
     share = differences.set_index("feature")["share"]
     rows: dict[str, float] = {}
     heads, place = [], 0.0
@@ -116,7 +116,7 @@ def plot_correlations(correlations: pd.DataFrame, *, ax: Axes | None = None) -> 
     """Draw a heat map of correlations (F, F), -1 to 1, in the table's order; cells of 0.5 and more carry their sign."""
     count = len(correlations)
     if count < 2:
-        return _nothing(ax)
+        return empty(NOTHING, ax)
     side = max(4.0, 0.235 * count)
     ax = new_axes(ax, side + 3.0, side + 1.6)
     values = correlations.to_numpy(np.float64)
@@ -140,68 +140,60 @@ def plot_scatter(
 ) -> Axes:  # fmt: skip
     """Draw a pair of features against each other: an image a small point, the mean of a group (in `means`) a large one.
 
-    `means` is that of `evaluate.exploration.group_means`; `units` gives a feature's unit for the axes.
+    `means` is that of `statistics.exploration.group_means`; `units` gives a feature's unit for the axes.
     """
     if len(pair) < 2:
-        return _nothing(ax)
+        return empty(NOTHING, ax)
     x, y = pair
     labels = np.asarray(labels, dtype=str)
     ax = new_axes(ax, 7.4, 4.8)
     for index, label in enumerate(sorted(set(labels.tolist()))):
-        own, style = labels == label, {"color": colour(index), "marker": MARKERS[index % len(MARKERS)]}
-        ax.scatter(features[x][own], features[y][own], s=9, alpha=0.35, linewidths=0, **style)
-        of = means[means["y_true"] == label]
-        ax.scatter(of[x], of[y], s=58, edgecolors="black", linewidths=0.8, label=label, **style)
+        own, look = labels == label, point_look(index)
+        ax.scatter(features[x][own], features[y][own], s=9, alpha=0.35, linewidths=0, **look)
+        groups = means[means["y_true"] == label]
+        ax.scatter(groups[x], groups[y], s=58, edgecolors="black", linewidths=0.8, label=label, **look)
     for side, name in (("xlabel", x), ("ylabel", y)):
-        given = (units or {}).get(name, "")
-        ax.set(**{side: f"{words(name)} ({given})" if given else words(name)})
-    ax.legend(title=f"class\n(large: a {unit}'s mean)", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        measured_in = (units or {}).get(name, "")
+        ax.set(**{side: f"{words(name)} ({measured_in})" if measured_in else words(name)})
+    legend_beside(ax, f"class\n(large: a {unit}'s mean)")
     return ax
 
 
-def plot_separation(found: Separation) -> Figure:
-    """Draw the projections of the images, a row each, and a column a way of colouring them: class, group, source.
+def plot_separation(separation: Separation) -> Figure:
+    """Draw the projections of the images, a row each, and a column a criterion that colours them: class, group, source.
 
     Where there is a single one (one source, say) there is nothing to tell apart, and the column is left out. Titles give
     the silhouette. Up to ten names have a legend; more repeat colours and shapes, since it is the clumps that count then.
     """
-    by = {way: names for way, names in found.by.items() if len(np.unique(names)) > 1}
-    projections = found.pictures
+    by = {criterion: names for criterion, names in separation.by.items() if len(np.unique(names)) > 1}
+    projections = separation.projections
     if not by or not projections:
-        return _nothing().figure
-    wide = 3.5 * len(by) + 0.4
-    fig, axes = plt.subplots(
-        len(projections), len(by), figsize=(wide, 3.1 * len(projections) + 1.1), squeeze=False, layout="constrained"
-    )  # fmt: skip
-    for column, (way, names) in enumerate(by.items()):
-        kinds = sorted(set(names.tolist()))
-        for row, (title, points) in enumerate(projections.items()):
-            ax = axes[row, column]
-            for index, kind in enumerate(kinds):
-                own = names == kind
-                style = {"color": colour(index), "marker": MARKERS[index % len(MARKERS)], "alpha": 0.75}
-                ax.scatter(points[own, 0], points[own, 1], s=13, linewidths=0, label=kind, **style)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.set(xlabel=title, ylabel="second component" if row == 0 and column == 0 else "")
-        score = found.silhouettes[way]
-        said = f", silhouette {round(score, 2) + 0.0:.2f}" if np.isfinite(score) else ""
-        axes[0, column].set_title(f"by {way}{said}")
-        if len(kinds) <= MANY:
-            keys = axes[-1, column].get_legend_handles_labels()
-            axes[-1, column].legend(*keys, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+        return empty(NOTHING).figure
+    size = (3.5 * len(by) + 0.4, 3.1 * len(projections) + 1.1)
+    fig, axes = plt.subplots(len(projections), len(by), figsize=size, squeeze=False, layout="constrained")
+    axes[0, 0].set_ylabel("second component")
+    for column, (criterion, names) in zip(axes.T, by.items(), strict=True):
+        sorts = sorted(set(names.tolist()))
+        for ax, (title, points) in zip(column, projections.items(), strict=True):
+            for index, sort in enumerate(sorts):
+                x, y = points[names == sort].T
+                ax.scatter(x, y, s=13, linewidths=0, label=sort, alpha=0.75, **point_look(index))
+            ax.set(xticks=[], yticks=[], xlabel=title)
+        score = separation.silhouettes[criterion]
+        silhouette = f", silhouette {round(score, 2) + 0.0:.2f}" if np.isfinite(score) else ""
+        column[0].set_title(f"by {criterion}{silhouette}")
+        if len(sorts) <= MANY:
+            column[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         else:
-            note = f"{len(kinds)} {way}s, colours and shapes repeat"
-            axes[-1, column].text(
-                0.5, -0.2, note, transform=axes[-1, column].transAxes, ha="center", va="top", fontsize=9
-            )
+            note, place = f"{len(sorts)} {criterion}s, colours and shapes repeat", column[-1].transAxes
+            column[-1].text(0.5, -0.2, note, transform=place, ha="center", va="top", fontsize=9)
     return fig
 
 
 def plot_importance(table: pd.DataFrame, *, most: int = 12, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw what an experiment loses when features are permuted: the mean drop in AUROC, with its interval.
 
-    `table` is that of `explain.importance.importance`: family, drop, low, high, most important first; `most` rows are
+    `table` is that of `statistics.importance.importance`: family, drop, low, high, most important first; `most` rows are
     drawn. Hollow: the interval holds 0.
     """
     shown = table.head(most)

@@ -11,13 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from leukstudy.report.style import (
-    HATCHES,
     LINES,
-    MARKERS,
     apply_style,
+    bar_look,
+    bars_downwards,
     colour,
     desaturated,
+    legend_beside,
     new_axes,
+    point_look,
     save_figure,
 )
 
@@ -74,16 +76,8 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
         lines = [f"{textwrap.shorten(str(label), 24)}: {counts.loc[label, 'images']:,}" for label in classes]
         name = {"val": "Validation"}.get(split, split.capitalize())
         text = "\n".join([name, _counts(counts.loc[""], unit), *lines])
-        _box(
-            ax,
-            x,
-            splits_high / 2,
-            0.9 / max(3, len(splits)),
-            splits_high,
-            text,
-            desaturated(colour(index), 0.6),
-            alpha=0.25,
-        )
+        width, tint = 0.9 / max(3, len(splits)), desaturated(colour(index), 0.6)
+        _box(ax, x, splits_high / 2, width, splits_high, text, tint, alpha=0.25)
         _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))
     return ax
 
@@ -122,16 +116,14 @@ def plot_class_balance(manifest: pd.DataFrame, *, unit: str = "patient", ax: Axe
     ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(counts))
     left = np.zeros(len(counts))
     for index, split in enumerate(name for name in SPLITS if name in counts):
-        style = {"color": colour(index), "hatch": HATCHES[index], "edgecolor": "white", "linewidth": 0}
-        ax.barh(counts.index.astype(str), counts[split], left=left, label=split, **style)
+        ax.barh(counts.index.astype(str), counts[split], left=left, label=split, **bar_look(index))
         left += counts[split].to_numpy()
     for place, (label, total) in enumerate(zip(counts.index, left, strict=True)):
         plural = unit if groups[label] == 1 else f"{unit}s"
         ax.text(total, place, f" {int(total):,} ({groups[label]} {plural})", va="center", fontsize=9)
     ax.set(xlabel="images", xlim=(0, left.max() * 1.3))
-    ax.grid(axis="y", visible=False)
-    ax.invert_yaxis()
-    ax.legend(title="split", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    bars_downwards(ax)
+    legend_beside(ax, "split")
     return ax
 
 
@@ -144,8 +136,8 @@ def plot_sizes(manifest: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax = new_axes(ax, 6.5, 4.5)
         for index, label in enumerate(labels):
             own = sizes[sizes["label"] == label]
-            style = {"color": colour(index), "marker": MARKERS[index % len(MARKERS)], "alpha": 0.6, "s": 22}
-            ax.scatter(own["width"], own["height"], label=str(label), linewidths=0, **style)
+            look = point_look(index) | {"alpha": 0.6, "s": 22}
+            ax.scatter(own["width"], own["height"], label=str(label), linewidths=0, **look)
         ax.set(xlabel="width (pixels)", ylabel="height (pixels)")
     else:
         ax = new_axes(ax, 6.5, max(1.4 + 0.45 * len(distinct), 1.3 + 0.22 * len(labels)))
@@ -154,13 +146,11 @@ def plot_sizes(manifest: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         for index, label in enumerate(labels):
             own = sizes[sizes["label"] == label].groupby(["width", "height"]).size()
             count = own.reindex(distinct.index, fill_value=0).to_numpy()
-            style = {"color": colour(index), "hatch": HATCHES[index % len(HATCHES)], "edgecolor": "white"}
-            ax.barh(names, count, left=left, label=str(label), linewidth=0, **style)
+            ax.barh(names, count, left=left, label=str(label), **bar_look(index))
             left += count
         ax.set(xlabel="images", ylabel="width x height (pixels)")
-        ax.grid(axis="y", visible=False)
-        ax.invert_yaxis()
-    ax.legend(title="class", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        bars_downwards(ax)
+    legend_beside(ax, "class")
     return ax
 
 
@@ -186,10 +176,8 @@ def plot_intensity(means: np.ndarray, labels: Sequence[str]) -> Figure:
         for index, label in enumerate(sorted(set(labels.tolist()))):
             style = {"color": colour(index), "linestyle": LINES[index % len(LINES)]}
             ax.plot(grid, density(means[labels == label, channel], grid), label=str(label), **style)
-        low, high = means[:, channel].min(), means[:, channel].max()
-        ax.set(
-            title=name, xlabel="mean of the image (grey level)", xlim=(max(0, low - 15), min(255, high + 15))
-        )
+        limits = max(0, means[:, channel].min() - 15), min(255, means[:, channel].max() + 15)
+        ax.set(title=name, xlabel="mean of the image (grey level)", xlim=limits)
     axes[0].set_ylabel("share of images per grey level")
     fig.legend(*axes[0].get_legend_handles_labels(), title="class", loc="outside right upper")
     return fig

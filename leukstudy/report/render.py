@@ -6,8 +6,9 @@ same run gives the same bytes.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -26,8 +27,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 DISPLAYED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 REPRODUCE = ("make study", "# or, once set up:", "dvc repro")
 WIDE = 720  # pixels: figures wider than this get the whole width of the page
-REQUIRED = ("title", "question", "synthetic", "data", "flow_figure", "tasks", "notebooks", "hashes")
-OPTIONAL = {"audit_html": "", "reproduce": REPRODUCE}
 _ELSEWHERE = re.compile(r"^\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _IN_STYLE = re.compile(r"""(?:url\(|@import)\s*['"]?\s*((?:[a-z][a-z0-9+.-]*:)?//[^'")\s]*)""", re.IGNORECASE)
 _LOADING = ("src", "srcset", "poster", "data", "background")  # `href` loads in <link> alone
@@ -37,28 +36,76 @@ class RenderError(ValueError):
     """A page that cannot be written as promised; the message says what is wrong with it."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the report's page: its file, relative to the page (`figures/flow.png`), and what it shows."""
+
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """What the page says of one task; `table_html` is HTML from `report.tables` and is not escaped again."""
+
+    name: str
+    question: str
+    table_html: str
+    figures: list[Picture]
+
+
+@dataclass(frozen=True)
+class NotebookLink:
+    """A rendered notebook, and its source: addresses relative to the page."""
+
+    title: str
+    html: str
+    ipynb: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The report's page; text is escaped when it is written, since class names may hold anything."""
+
+    title: str
+    question: str
+    synthetic: bool
+    """Shows the banner."""
+    data: dict[str, str]
+    """Name -> value (images, groups, split level, licence, ...), listed in this order."""
+    flow_figure: Picture
+    tasks: list[TaskSection]
+    notebooks: list[NotebookLink]
+    hashes: dict[str, str]
+    """Name -> hash, of the data and of each experiment's parameters."""
+    audit_html: str = ""
+    """HTML of the audit's findings, not escaped again."""
+    reproduce: Sequence[str] = REPRODUCE
+    """Command lines."""
+
+
 class _References(HTMLParser):
     """Collects what a browser would load from elsewhere, and scripts, which nobody can check."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.references: list[str] = []
         self._in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_style = tag == "style"
         if tag == "script":
-            self.found.append("<script>")
+            self.references.append("<script>")
         for name, value in attrs:
             loads = name in _LOADING or (name in ("href", "xlink:href") and tag in ("link", "image", "use"))
             if loads and _ELSEWHERE.match(value or ""):
-                self.found.append(f"<{tag} {name}={value}>")
+                self.references.append(f"<{tag} {name}={value}>")
             elif name == "style":
-                self.found += _IN_STYLE.findall(value or "")
+                self.references += _IN_STYLE.findall(value or "")
 
     def handle_data(self, data: str) -> None:
         if self._in_style:
-            self.found += _IN_STYLE.findall(data)
+            self.references += _IN_STYLE.findall(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._in_style = False
@@ -72,7 +119,7 @@ def network_references(html: str) -> list[str]:
     parser = _References()
     parser.feed(html)
     parser.close()
-    return parser.found
+    return parser.references
 
 
 def render_notebook(
@@ -125,49 +172,22 @@ def _read_notebook(ipynb: Path) -> nbformat.NotebookNode:
         raise RenderError(f"{ipynb} cannot be read as a notebook ({error}); {advice}.") from error
 
 
-def render_index(out: Path, context: Mapping) -> Path:
-    """Write the report's page from `context`, whose text is escaped here (class names may hold anything).
-
-    - title, question: text; synthetic: bool, shows the banner.
-    - data: mapping name -> value, listed in its order (images, groups, split level, licence, ...).
-    - flow_figure: {file, caption}; files of figures are relative to the page, e.g. `figures/flow.png`.
-    - tasks: list of {name, question, table_html, figures: [{file, caption}]}; `table_html` is HTML from
-      `report.tables` and is not escaped again.
-    - notebooks: list of {title, html, ipynb}, links relative to the page.
-    - hashes: mapping name -> hash (data, params).
-    - at will, audit_html: HTML of the audit's findings, not escaped again; reproduce: list of command lines.
-
-    Raises RenderError for missing or unknown keys, a figure that is not there, or a page that needs the
-    network.
-    """
+def render_index(out: Path, page: Page) -> Path:
+    """Write the report's page. Raises RenderError for a figure that is not there, or a page that needs the network."""
     out = Path(out)
-    missing = [key for key in REQUIRED if key not in context]
-    unknown = sorted(set(context) - {*REQUIRED, *OPTIONAL})
-    if missing or unknown:
-        raise RenderError(
-            f"context of the report: missing {missing}, unknown {unknown}; expected {list(REQUIRED)} "
-            f"and at will {list(OPTIONAL)}."
-        )
-    page = {**OPTIONAL, **context, "css": _css(), "wide": WIDE}
-    page["flow_figure"] = _sized(context["flow_figure"], out.parent)
-    page["tasks"] = [
-        {**task, "figures": [_sized(item, out.parent) for item in task["figures"]]}
-        for task in context["tasks"]
-    ]
     template = _environment().get_template("index.html.j2")
-    return _write_page(out, template.render(page))
+    return _write_page(
+        out, template.render(vars(page), css=_css(), wide=WIDE, size=partial(_size, out.parent))
+    )
 
 
-def _sized(item: Mapping, folder: Path) -> dict:
-    """Add a figure's width and height in pixels, so that a page does not jump while it loads."""
+def _size(folder: Path, file: str) -> tuple[int, int]:
+    """A figure's width and height in pixels: with them a page does not jump while it loads."""
     try:
-        with PIL.Image.open(folder / item["file"]) as picture:
-            width, height = picture.size
+        with PIL.Image.open(folder / file) as picture:
+            return picture.size
     except OSError:
-        raise RenderError(
-            f"figure {item['file']} is no picture in {folder}; write it before its page."
-        ) from None
-    return {**item, "width": width, "height": height}
+        raise RenderError(f"figure {file} is no picture in {folder}; write it before its page.") from None
 
 
 @cache

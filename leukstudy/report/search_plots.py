@@ -21,7 +21,7 @@ def metric_name(metric: str) -> str:
 
 
 def search_table(table: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFrame:
-    """Lay out the table of `models.tune.search` for reading: all cells text, rows as given.
+    """Lay out the table of `search.search.search` for reading: all cells text, rows as given.
 
     Columns: the settings, AUROC, log loss and accuracy out of fold, the metric's lowest and highest fold, its difference to
     the experiment's own setting with a 95% interval. A dash stands where there is no value.
@@ -52,7 +52,7 @@ def _difference(gap: float, low: float, high: float, current: bool) -> str:
 def plot_search(table: pd.DataFrame, keys: Sequence[str], metric: str) -> Figure:
     """Draw the score of every point against each setting that was searched, a panel a setting.
 
-    `table` is that of `models.tune.search`; points that diverged are left out. The experiment's own setting is a diamond, the
+    `table` is that of `search.search.search`; points that diverged are left out. The experiment's own setting is a diamond, the
     best a square. Where a setting has few values a line joins the means over all others.
     """
     import seaborn as sns  # noqa: PLC0415 - takes most of a second, and one stage draws this
@@ -73,12 +73,12 @@ def plot_search(table: pd.DataFrame, keys: Sequence[str], metric: str) -> Figure
         if few:
             means = drawn[metric].groupby(x.to_numpy()).mean()
             ax.plot(means.index, means, color="0.45", linewidth=1.2, label="mean of a value")
-        for place, marker, what in (
+        for place, marker, label in (
             (drawn["current"], "D", "as in params.yaml"),
             (drawn.index == drawn.index[0], "s", "best"),
         ):
             look = {"facecolors": "none", "edgecolors": colour(3), "s": 90, "linewidths": 1.6}
-            ax.scatter(x[place], drawn[metric][place], marker=marker, label=what, zorder=3, **look)
+            ax.scatter(x[place], drawn[metric][place], marker=marker, label=label, zorder=3, **look)
         if few or named:
             ax.set_xticks(list(places.values()), [f"{v:g}" if np.isreal(v) else v for v in values])
             ax.set_xlim(-0.5, len(values) - 0.5)

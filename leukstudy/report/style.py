@@ -68,9 +68,7 @@ def save_figure(fig: Figure, path: Path) -> Path:
     if path.suffix not in (".png", ".jpg"):
         raise ValueError(f"a figure called {path.name}; expected it to end in .png or .jpg.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas = FigureCanvasAgg(
-        fig
-    )  # draws once where `savefig` draws twice, the first time for the layout alone
+    canvas = FigureCanvasAgg(fig)  # draws once; `savefig` draws twice, the first time for the layout alone
     if path.suffix == ".png":
         canvas.print_png(path, metadata={"Software": None})
     else:
@@ -82,3 +80,49 @@ def save_figure(fig: Figure, path: Path) -> Path:
 def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """Give `ax`, or the axes of a new figure of that size in inches."""
     return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def empty(text: str, ax: Axes | None = None) -> Axes:
+    """Write in place of a figure why there is nothing to draw."""
+    ax = new_axes(ax, 6.0, 0.9)
+    ax.axis("off")
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+    return ax
+
+
+def bare(ax: Axes) -> None:
+    """Take ticks, grid and frame from axes that show a picture; the labels of the axes stay."""
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def point_look(index: int) -> dict[str, str]:
+    """The colour and marker of the class at `index`."""
+    return {"color": colour(index), "marker": MARKERS[index % len(MARKERS)]}
+
+
+def bar_look(index: int) -> dict[str, str | float]:
+    """The colour and hatch of the class or split at `index`."""
+    return {
+        "color": colour(index),
+        "hatch": HATCHES[index % len(HATCHES)],
+        "edgecolor": "white",
+        "linewidth": 0,
+    }
+
+
+def bars_downwards(ax: Axes) -> None:
+    """Lay out horizontal bars: the first on top, no lines between them."""
+    ax.grid(axis="y", visible=False)
+    ax.invert_yaxis()
+
+
+def legend_beside(ax: Axes, title: str | None = None) -> None:
+    """Put the legend to the right of the axes."""
+    ax.legend(title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def legend_below(fig: Figure, ax: Axes) -> None:
+    """Put the legend of `ax` below a figure whose axes all have the same."""
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)

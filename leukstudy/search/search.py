@@ -22,7 +22,8 @@ from leukstudy.data.labels import rows_of_task
 from leukstudy.models.backend import precision
 from leukstudy.search.heads import UNTRACED, Heads
 from leukstudy.statistics import predictions
-from leukstudy.statistics.intervals import draw_groups, weighted_scores
+from leukstudy.statistics.metrics import weighted_scores
+from leukstudy.statistics.resampling import draw_groups
 from leukstudy.study.files import write_atomically
 from leukstudy.study.tune import SCALES, Tune, at_point, grid_points, is_range
 
@@ -161,8 +162,9 @@ def _scores(
     if not np.isfinite(chances).all():
         return np.full((len(METRICS), len(weights)), np.nan)
     table = predictions.table(rows, y, chances, list(task["classes"]))
+    checked = predictions.Predictions.of(table, task["classes"], task["positive"])
     with np.errstate(divide="ignore", invalid="ignore"):  # a fold that lacks a class has no AUROC
-        scores = weighted_scores(table, task, weights)
+        scores = weighted_scores(checked, weights)
         losses = -np.log(np.maximum(chances[np.arange(len(y)), y].astype(np.float64), 1e-7))
         scores["log_loss"] = (weights @ losses) / weights.sum(axis=1)
     return np.stack([scores[name] for name in METRICS])

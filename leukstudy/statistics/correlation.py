@@ -9,15 +9,15 @@ ALIKE = 0.7  # mean absolute rank correlation from which features are one family
 def families(features: pd.DataFrame, alike: float = ALIKE) -> list[list[str]]:
     """Sort columns into families by average linkage on 1 - |Spearman's correlation|, in the order of the columns.
 
-    Constant columns are families of their own. Give training rows.
+    Constant columns are families of their own. For training rows.
     """
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415 - scipy takes a second, few stages need it
 
     names = list(features.columns)
     if len(names) < 2:
         return [[name] for name in names]
-    order = linkage(_apart(correlations(features)), "average")
-    number = pd.Series(fcluster(order, 1 - alike, "distance"), index=names)
+    tree = linkage(_distances(correlations(features)), "average")
+    number = pd.Series(fcluster(tree, 1 - alike, "distance"), index=names)
     return [list(members) for members in number.groupby(number, sort=False).groups.values()]
 
 
@@ -30,12 +30,12 @@ def clustered(features: pd.DataFrame, most: int = 40) -> pd.DataFrame:
 
     table = correlations(features)
     if len(table) > most:
-        number = fcluster(linkage(_apart(table), "average"), most, "maxclust")
+        number = fcluster(linkage(_distances(table), "average"), most, "maxclust")
         kept = pd.Series(table.index).groupby(number).first().sort_values(key=table.index.get_indexer)
         table = table.loc[kept, kept]
     if len(table) < 3:
         return table
-    order = leaves_list(linkage(_apart(table), "average", optimal_ordering=True))
+    order = leaves_list(linkage(_distances(table), "average", optimal_ordering=True))
     return table.iloc[order, order]
 
 
@@ -49,9 +49,9 @@ def unlike_pair(differences: pd.DataFrame, table: pd.DataFrame, alike: float = A
     if len(order) < 2:
         return ()
     first, *others = order
-    like = table.loc[first, others].abs()
-    unlike = [name for name in others if like[name] < alike]
-    return first, (unlike[0] if unlike else str(like.idxmin()))
+    strength = table.loc[first, others].abs()
+    unlike = [name for name in others if strength[name] < alike]
+    return first, (unlike[0] if unlike else str(strength.idxmin()))
 
 
 def correlations(features: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +62,8 @@ def correlations(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table, index=features.columns, columns=features.columns)
 
 
-def _apart(table: pd.DataFrame) -> np.ndarray:
+def _distances(table: pd.DataFrame) -> np.ndarray:
+    """1 - |correlation| of each pair, as `linkage` reads it."""
     from scipy.spatial.distance import squareform  # noqa: PLC0415
 
     # rounded, so that sums in another order on another machine do not turn a tie in the tree round
@@ -70,7 +71,7 @@ def _apart(table: pd.DataFrame) -> np.ndarray:
     return squareform((distance + distance.T) / 2, checks=False)
 
 
-def named(family: list[str]) -> str:
+def family_name(family: list[str]) -> str:
     """Name a family after its first two features: `nucleus area, cell area + 3`."""
     short = [name.removeprefix("morph_").replace("_", " ") for name in family]
     return ", ".join(short[:2]) + (f" + {len(short) - 2}" if len(short) > 2 else "")

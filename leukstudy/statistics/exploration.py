@@ -2,8 +2,8 @@
 
 Cells of one patient (slide, block) resemble each other, so a test on cells finds "differences between classes" wherever
 patients differ, which is everywhere. Here a group's mean is one observation: the number of groups is the number of
-observations, and it is said beside every result. Where a group holds several classes it gives a mean to each; what its
-cells share then makes the tests too careful rather than too sure.
+observations, and stands beside every result. A group that holds several classes gives a mean to each; what its cells
+share then makes the tests too careful rather than too sure.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from leukstudy.statistics.intervals import draw_groups, weighted_auroc
+from leukstudy.statistics.resampling import draw_groups, weighted_auroc
 
 _SHAPE = r"circularity|solidity|convexity|clefts|cleft_depth|bending|roughness"
 _STAIN = r"red|green|blue|hue|saturation|value|lightness|a|b|azure|eosin|basophilia"
@@ -98,16 +98,16 @@ def class_differences(
     columns = list(claimed(means.columns) if columns is None else columns)
     values = means[columns].to_numpy(np.float64)
     codes = pd.factorize(means["y_true"], sort=True)[0]
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     share, p = np.zeros(len(columns)), np.ones(len(columns))
-    masks = np.unique(known, axis=1).T if known.size else []
+    masks = np.unique(finite, axis=1).T if finite.size else []
     for mask in masks:  # features that the same groups have are permuted together
-        which = np.flatnonzero((known == mask[:, None]).all(axis=0))
+        same = np.flatnonzero((finite == mask[:, None]).all(axis=0))
         present, code = np.unique(codes[mask], return_inverse=True)
         if len(present) > 1:
-            ranks = rankdata(values[mask][:, which], axis=0)
-            share[which], p[which] = _permutation_test(ranks, code, permutations, seed)
-    table = pd.DataFrame({"feature": columns, "groups": known.sum(axis=0), "share": share, "p": p})
+            ranks = rankdata(values[mask][:, same], axis=0)
+            share[same], p[same] = _permutation_test(ranks, code, permutations, seed)
+    table = pd.DataFrame({"feature": columns, "groups": finite.sum(axis=0), "share": share, "p": p})
     return table.assign(p_holm=holm(p))
 
 
@@ -166,57 +166,61 @@ def effect_sizes(
     rows = []
     for feature in columns:
         values = means[feature].to_numpy(np.float64)
-        known = np.isfinite(values)
+        finite = np.isfinite(values)
         for label in labels[1:] if len(labels) == 2 else labels:
-            own = (means["y_true"] == label).to_numpy()[known]
-            bounds = [np.nan] * 3
+            own = (means["y_true"] == label).to_numpy()[finite]
+            delta, low, high = np.nan, np.nan, np.nan
             if own.any() and not own.all():
-                with np.errstate(
-                    invalid="ignore", divide="ignore"
-                ):  # a resample may lack the feature in a class
-                    deltas = 2 * weighted_auroc(own, values[known], drawn[:, known]) - 1
-                bounds[0] = deltas[0]
+                # a resample may lack the feature in a class
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    deltas = 2 * weighted_auroc(own, values[finite], drawn[:, finite]) - 1
+                delta = deltas[0]
                 if min(own.sum(), (~own).sum()) > 1:
-                    bounds[1:] = np.nanquantile(deltas[1:], [tail, 1 - tail])
-            rows.append((feature, label, *bounds))
+                    low, high = np.nanquantile(deltas[1:], [tail, 1 - tail])
+            rows.append((feature, label, delta, low, high))
     return pd.DataFrame(rows, columns=["feature", "label", "delta", "low", "high"])
 
 
 def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: str) -> list[str]:
     """Say of each of paper B's claims whether it holds here, from the tests and effect sizes of its features.
 
-    A claim holds where at least one of its features differs after correction for all features tested. `unit` is the
-    group level as a noun. Claims that no feature measures are said to be unmeasured.
+    A claim holds where at least one of its features differs after correction for all features tested; a claim that no
+    feature measures is called not measured. `unit` is the group level as a noun.
     """
-    two = effects["label"].nunique() == 1
+    claim_of = claimed(differences["feature"])
+    others = "the other class" if effects["label"].nunique() == 1 else "the rest"
     sentences = []
-    of = claimed(differences["feature"])
     for claim in CLAIMS:
-        own = differences[differences["feature"].map(of) == claim]
-        if own.empty:
-            sentences.append(f"**{claim[0].upper() + claim[1:]}**: not measured.")
-            continue
-        found = own[own["p_holm"] < SIGNIFICANT]
-        best = effects[effects["feature"].isin(own["feature"])].dropna(subset="delta")
-        if best.empty:
-            sentences.append(f"**{claim[0].upper() + claim[1:]}**: a single class, nothing to compare.")
-            continue
-        # the smallest p first, then the largest effect: what the sentence quotes is what the claim rests on
-        best = best.merge(own, on="feature").assign(size=best["delta"].abs().to_numpy())
-        first = best.sort_values(["p_holm", "size"], ascending=[True, False]).iloc[0]
-        interval = f" [{first['low']:.2f}, {first['high']:.2f}]" if np.isfinite(first["low"]) else ""
-        against = "the other class" if two else "the rest"
-        said = (
-            f"`{first['feature']}`, {first['label']} against {against}: Cliff's delta {first['delta']:.2f}{interval}, "
-            f"Holm-corrected p = {_p(first['p_holm'])}, {first['groups']:.0f} {unit}s"
-        )
-        among = f"{len(found)} of {len(own)} measures" if len(own) > 1 else "its one measure"
-        verdict = f"differs by class in {among}"
-        if found.empty:
-            verdict = f"no difference shown in {len(own)} measure{'s' * (len(own) > 1)}, which is not the same as none"
-        sentences.append(f"**{claim[0].upper() + claim[1:]}**: {verdict} ({said}).")
+        tests = differences[differences["feature"].map(claim_of) == claim]
+        sizes = effects[effects["feature"].isin(tests["feature"])].dropna(subset="delta")
+        if tests.empty:
+            verdict = "not measured"
+        elif sizes.empty:
+            verdict = "a single class, nothing to compare"
+        else:
+            verdict = f"{_verdict(tests)} ({_strongest(tests, sizes, others, unit)})"
+        sentences.append(f"**{claim[0].upper() + claim[1:]}**: {verdict}.")
     return sentences
 
 
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+def _verdict(tests: pd.DataFrame) -> str:
+    """Say in how many of a claim's features the classes differ."""
+    measures, different = len(tests), int((tests["p_holm"] < SIGNIFICANT).sum())
+    if not different:
+        plural = "s" * (measures > 1)
+        return f"no difference shown in {measures} measure{plural}, which is not the same as none"
+    return "differs by class in " + (
+        f"{different} of {measures} measures" if measures > 1 else "its one measure"
+    )
+
+
+def _strongest(tests: pd.DataFrame, sizes: pd.DataFrame, others: str, unit: str) -> str:
+    """Quote what a claim rests on: the smallest p and, of equal ones, the largest effect."""
+    both = sizes.merge(tests, on="feature").assign(size=sizes["delta"].abs().to_numpy())
+    best = both.sort_values(["p_holm", "size"], ascending=[True, False]).iloc[0]
+    interval = f" [{best['low']:.2f}, {best['high']:.2f}]" if np.isfinite(best["low"]) else ""
+    p = f"{best['p_holm']:.3f}" if best["p_holm"] >= 0.001 else "below 0.001"
+    return (
+        f"`{best['feature']}`, {best['label']} against {others}: Cliff's delta {best['delta']:.2f}{interval}, "
+        f"Holm-corrected p = {p}, {best['groups']:.0f} {unit}s"
+    )

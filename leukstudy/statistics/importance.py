@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.statistics.correlation import named
-from leukstudy.statistics.intervals import weighted_auroc
+from leukstudy.statistics.correlation import family_name
+from leukstudy.statistics.resampling import weighted_auroc
 
 
 def importance(
-    model: Any, table: pd.DataFrame, y: np.ndarray, groups: list[list[str]], *, repeats: int = 20, seed: int
+    model: Any, table: pd.DataFrame, y: np.ndarray, families: list[list[str]], *, repeats: int = 20, seed: int
 ) -> pd.DataFrame:
     """Permute each family of columns `repeats` times and see how far the AUROC falls (Breiman 2001).
 
     model: a fitted scikit-learn pipeline; table: (N, F) the columns it reads, of validation rows; y (N,) class indices;
-    groups: families that cover columns of the table. Columns of the result, greatest loss first: family (a readable
+    families: lists of columns of the table. Columns of the result, greatest loss first: family (a readable
     name), features (all of them), drop (the mean), low and high (the middle 95% of the repeats: how much the result
     depends on the shuffle, not on which patients are in the split). AUROC is that of the second of two classes, or the
     mean of one against the rest. Raises ValueError where y holds one class only.
@@ -31,20 +31,20 @@ def importance(
     # Every family meets the same shuffles. All repeats of a family are predicted in one call: scikit-learn's
     # permutation_importance, which asks for each by itself, takes a forest of 500 trees over ten times as long.
     shuffles = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (repeats, 1)), axis=1)
-    drops = np.zeros((len(groups), repeats))
-    for drop, family in zip(drops, groups, strict=True):
+    drops = np.zeros((len(families), repeats))
+    for drop, family in zip(drops, families, strict=True):
         places = [table.columns.get_loc(name) for name in family]
         if not np.ptp(np.nan_to_num(values[:, places]), axis=0).any():
             continue  # the same in every image: nothing to shuffle
-        taken = np.tile(values, (repeats, 1))
-        taken[:, places] = values[shuffles.ravel()][:, places]
-        chances = model.predict_proba(taken).reshape(repeats, n, -1)
+        shuffled = np.tile(values, (repeats, 1))
+        shuffled[:, places] = values[shuffles.ravel()][:, places]
+        chances = model.predict_proba(shuffled).reshape(repeats, n, -1)
         drop[:] = [whole - auroc(part, y) for part in chances]
     low, high = np.quantile(drops, [0.025, 0.975], axis=1)
     result = pd.DataFrame(
         {
-            "family": [named(family) for family in groups],
-            "features": [", ".join(family) for family in groups],
+            "family": [family_name(family) for family in families],
+            "features": [", ".join(family) for family in families],
             "drop": drops.mean(axis=1),
             "low": low,
             "high": high,
@@ -53,8 +53,8 @@ def importance(
     return result.sort_values("drop", ascending=False, kind="stable", ignore_index=True)
 
 
-def told(table: pd.DataFrame, most: int = 5) -> str:
-    """List the `most` families of `importance` that the model would miss most, all their features named, in Markdown."""
+def most_missed(table: pd.DataFrame, most: int = 5) -> str:
+    """List the `most` families of `importance` that the model misses most, all their features named, in Markdown."""
     missed = table[table["low"] > 0].head(most)
     if missed.empty:
         return "No family of features is missed in more than 97.5% of the shuffles."
@@ -67,6 +67,6 @@ def told(table: pd.DataFrame, most: int = 5) -> str:
 
 def auroc(chances: np.ndarray, y: np.ndarray) -> float:
     """AUROC of (N, K) probabilities: of the second of two classes, else the mean over the classes that y has."""
-    kinds = [1] if chances.shape[1] == 2 else np.unique(y).tolist()
-    once = np.ones((1, len(y)))
-    return float(np.mean([weighted_auroc(y == kind, chances[:, kind], once)[0] for kind in kinds]))
+    classes = [1] if chances.shape[1] == 2 else np.unique(y).tolist()
+    weights = np.ones((1, len(y)))
+    return float(np.mean([weighted_auroc(y == k, chances[:, k], weights)[0] for k in classes]))

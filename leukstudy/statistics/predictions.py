@@ -1,6 +1,11 @@
-"""The table of predictions: what every later stage reads of an experiment."""
+"""The table of predictions of an experiment: its columns, its file, and the checks that every table passes.
 
-from collections.abc import Mapping, Sequence
+A table has one row an image: image_id, group_id, split, y_true and y_pred (class names), and one column `p_<class>` a
+class. `Predictions` holds the rows of one split as the arrays that are scored.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,27 +14,110 @@ import pandas as pd
 from leukstudy.study.files import write_atomically
 
 COLUMNS = ("image_id", "group_id", "split", "y_true", "y_pred")
-GIVEN = ("group_id", "split", "y_true")  # what an image has whoever predicts it
-SUM_TOLERANCE = 1e-3  # rows of probabilities, rounded once on their way through CSV
+OF_THE_IMAGE = ("group_id", "split", "y_true")  # the same, whichever experiment predicts the image
+DIGITS = 6  # of a written probability: more than it is worth
+SUM_TOLERANCE = 1e-3  # of a row of probabilities, rounded once on their way through CSV
+ADVICE = "run the train stage of this experiment again"
 
 
 class BadPredictions(ValueError):
-    """A table of predictions that is missing, damaged, or of other images; the message says what to do."""
+    """A table of predictions that is missing, damaged, of other images or of another task; the message says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Checked predictions of N images for a task of K classes; make them with `Predictions.of`."""
+
+    table: pd.DataFrame
+    classes: list[str]
+    positive: str | None
+    """The class that recall, specificity and the ROC curve are about; None for a task of more than two classes."""
+    truth: np.ndarray
+    """(N, K) bool: the class of each image."""
+    guess: np.ndarray
+    """(N, K) bool: the predicted class of each image."""
+    probabilities: np.ndarray
+    """(N, K) float64, in the order of `classes`."""
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, classes: Iterable[str], positive: str | None) -> "Predictions":
+        """Check that a table can answer every metric of a task with these `classes`, and give its arrays.
+
+        Raises BadPredictions for a task that contradicts itself, missing columns, no rows, an image twice, a class name
+        that the task does not have, a class of the task without an image, and probabilities that are not numbers from
+        0 to 1 with a sum of 1.
+        """
+        classes = [str(name) for name in classes]
+        _check_task(classes, positive)
+        if table.empty:
+            raise BadPredictions("the table of predictions has no rows: no image is in this split.")
+        probabilities = _checked_probabilities(table, [f"p_{name}" for name in classes], "the table")
+        for column in ("y_true", "y_pred"):
+            foreign = sorted({str(name) for name in table[column]} - set(classes))
+            if foreign:
+                raise BadPredictions(f"{column} holds {foreign}; the task's classes are {classes}.")
+        truth, guess = (table[name].to_numpy()[:, None] == np.array(classes) for name in ("y_true", "y_pred"))
+        if absent := [name for name, held in zip(classes, truth.any(axis=0), strict=True) if not held]:
+            counts = table["y_true"].value_counts().sort_index().to_dict()
+            raise BadPredictions(
+                f"no image of class {absent} is in this split (found {counts}): recall and AUROC have no answer. "
+                "Bring more groups of that class, choose another split seed, or take the class out of the task."
+            )
+        return cls(table, classes, positive, truth, guess, probabilities)
+
+
+def _check_task(classes: list[str], positive: str | None) -> None:
+    if len(classes) < 2:
+        raise BadPredictions(f"the task has {len(classes)} class(es) {classes}; at least 2 are needed.")
+    if positive is not None and (positive not in classes or len(classes) != 2):
+        raise BadPredictions(
+            f"the task names '{positive}' positive but its classes are {classes}; a binary task has "
+            "two classes and one of them is positive; set positive to null for a task of several classes."
+        )
+    if positive is None and len(classes) == 2:
+        raise BadPredictions(f"the task has two classes {classes} and no positive one; name one in the task.")
+
+
+def _checked_probabilities(table: pd.DataFrame, columns: list[str], name: str) -> np.ndarray:
+    """Check what every table must hold, whatever its task, and give the probabilities in `columns`: (N, K) float64."""
+    missing = [column for column in (*COLUMNS, *columns) if column not in table]
+    if missing or len(columns) < 2:
+        raise BadPredictions(
+            f"{name} lacks {missing or 'the p_<class> columns'}; found the columns {list(table.columns)}. "
+            f"Was it made for another task? If so, {ADVICE}."
+        )
+    _check_unique(table, name)
+    values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    bad = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise BadPredictions(
+            f"{name}: the probabilities of image '{table['image_id'].iloc[row]}' are "
+            f"{table[columns].iloc[row].tolist()}; expected numbers from 0 to 1 that sum to 1 "
+            f"({int(bad.sum())} such image(s)); {ADVICE}."
+        )
+    return values
+
+
+def _check_unique(table: pd.DataFrame, name: str) -> None:
+    repeated = table["image_id"][table["image_id"].duplicated()]
+    if len(repeated):
+        raise BadPredictions(f"{name} holds image '{repeated.iloc[0]}' more than once; {ADVICE}.")
 
 
 def table(rows: pd.DataFrame, y: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
     """Lay out predictions: image_id, group_id, split, y_true, y_pred and one p_<class> a class.
 
-    `rows` are manifest rows (n), `y` (n,) class indices, `probabilities` (n, K) in the order of `classes`. Rows of
-    probabilities are brought to a sum of exactly 1 in float64 and rounded to 6 digits, which is more than they are
-    worth; the prediction is the most probable class, the first of equals.
+    `rows` are manifest rows (n), `y` (n,) class indices, `probabilities` (n, K) in the order of `classes`. Each row of
+    probabilities is scaled to a sum of 1 in float64 and rounded to 6 digits; the prediction is the most probable class,
+    the first of equals.
     """
     exact = probabilities.astype(np.float64)
-    exact = np.round(exact / exact.sum(axis=1, keepdims=True), 6)
+    exact = np.round(exact / exact.sum(axis=1, keepdims=True), DIGITS)
     names = np.array(classes)
-    given = rows[["image_id", "group_id", "split"]].reset_index(drop=True)
-    given = given.assign(y_true=names[y], y_pred=names[exact.argmax(axis=1)])
-    return given.assign(**{f"p_{name}": exact[:, index] for index, name in enumerate(classes)})
+    images = rows[["image_id", "group_id", "split"]].reset_index(drop=True)
+    images = images.assign(y_true=names[y], y_pred=names[exact.argmax(axis=1)])
+    return images.assign(**{f"p_{name}": exact[:, index] for index, name in enumerate(classes)})
 
 
 def write(predictions: pd.DataFrame, path: Path) -> None:
@@ -48,48 +136,31 @@ def read(path: Path) -> pd.DataFrame:
     """Read a table of predictions with names as text: a class or group called `NA` or `007` keeps its name.
 
     Raises BadPredictions where the file is missing or no CSV, lacks columns, holds an image twice, or holds
-    probabilities that are not numbers from 0 to 1 with a sum of 1. Which classes a task has is not asked here.
+    probabilities that are not numbers from 0 to 1 with a sum of 1. `Predictions.of` checks the classes of a task.
     """
-    advice = "run the train stage of this experiment again"
-    text = dict.fromkeys(COLUMNS, str)
     try:
-        found = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
+        predictions = pd.read_csv(
+            path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values={}
+        )
     except FileNotFoundError:
-        raise BadPredictions(f"{path}: no such file; {advice}.") from None
+        raise BadPredictions(f"{path}: no such file; {ADVICE}.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise BadPredictions(f"{path} is no table of predictions ({error}); {advice}.") from None
-    classes = _classes(found)
-    missing = [name for name in COLUMNS if name not in found]
-    if missing or len(classes) < 2:
-        raise BadPredictions(
-            f"{path} lacks {missing or 'the p_<class> columns'}; found the columns {list(found.columns)}; {advice}."
-        )
-    twice = found["image_id"][found["image_id"].duplicated()]
-    if len(twice):
-        raise BadPredictions(f"{path} holds image '{twice.iloc[0]}' more than once; {advice}.")
-    values = found[classes].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    off = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE))
-    if off.any():
-        row = int(np.argmax(off))
-        raise BadPredictions(
-            f"{path}: the probabilities of image '{found['image_id'].iloc[row]}' are "
-            f"{found[classes].iloc[row].tolist()}; expected numbers from 0 to 1 that sum to 1; {advice}."
-        )
-    return found
+        raise BadPredictions(f"{path} is no table of predictions ({error}); {ADVICE}.") from None
+    _checked_probabilities(predictions, [f"p_{name}" for name in classes_of(predictions)], str(path))
+    return predictions
 
 
 def read_seeds(experiment: str, seeds: Sequence[int], build: Path) -> dict[int, pd.DataFrame]:
     """Read what each seed of an experiment predicts: seed -> table, in the order of `seeds`, rows in one order.
 
     The first seed's table is the contract's, `<build>/predictions/<experiment>.csv`; every further one is
-    `<build>/models/<experiment>/seeds/<seed>.csv`. Raises BadPredictions as `read` does, and where two seeds were
-    given other images, groups, splits or labels; ValueError for no seed or one that stands twice.
+    `<build>/models/<experiment>/seeds/<seed>.csv`. Raises BadPredictions as `read` does, and where two seeds differ in
+    images, groups, splits or labels; ValueError for no seed or one that stands twice.
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds of {experiment}: found {list(seeds)}, expected at least one, each once.")
-    files = {seed: path(experiment, seed, seeds, build) for seed in seeds}
-    named = {f"seed {seed} of {experiment}": read(file) for seed, file in files.items()}
-    return dict(zip(seeds, aligned(named).values(), strict=True))
+    tables = {f"seed {seed} of {experiment}": read(path(experiment, seed, seeds, build)) for seed in seeds}
+    return dict(zip(seeds, aligned(tables).values(), strict=True))
 
 
 def aligned(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -98,36 +169,34 @@ def aligned(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     Raises BadPredictions, with the names of the two tables, where they differ in images, groups, splits, true labels or
     classes: numbers of different images can be neither averaged nor combined.
     """
-    placed: dict[str, pd.DataFrame] = {}
-    first, reference = "", pd.DataFrame()
-    for name, given in tables.items():
-        if not given["image_id"].is_unique:
-            raise BadPredictions(f"{name} holds an image more than once. Run the train stage again.")
-        if not placed:
-            first, reference = name, given.reset_index(drop=True)
-            placed[name] = reference
-            continue
-        if set(_classes(given)) != set(_classes(reference)):
+    first, reference = next(iter(tables.items()))
+    reference = reference.reset_index(drop=True)
+    ordered = {}
+    for name, table in tables.items():
+        _check_unique(table, name)
+        if set(classes_of(table)) != set(classes_of(reference)):
             raise BadPredictions(
-                f"{name} predicts {_classes(given)}, {first} {_classes(reference)}: expected one task's classes."
+                f"{name} predicts {classes_of(table)}, {first} {classes_of(reference)}: expected one task's classes."
             )
-        alone = sorted(set(reference["image_id"]).symmetric_difference(given["image_id"]))
-        if alone or len(given) != len(reference):
+        alone = sorted(set(reference["image_id"]).symmetric_difference(table["image_id"]))
+        if alone:
             raise BadPredictions(
-                f"{name} has {len(given)} images and {first} {len(reference)}; {len(alone)} are in one of them only"
-                f"{f' (first: {alone[0]})' if alone else ''}. Were they trained on other data? Run the train stage again."
+                f"{name} has {len(table)} images and {first} {len(reference)}; {len(alone)} are in one of them only "
+                f"(first: {alone[0]}). Were they trained on other data? Run the train stage again."
             )
-        placed[name] = given.set_index("image_id").loc[reference["image_id"]].reset_index()[given.columns]
-        for column in GIVEN:
-            other = (placed[name][column] != reference[column]).to_numpy()
-            if other.any():
-                row = int(np.argmax(other))
+        rows = table.set_index("image_id").loc[reference["image_id"]].reset_index()[table.columns]
+        for column in OF_THE_IMAGE:
+            different = np.flatnonzero(rows[column] != reference[column])
+            if len(different):
+                row = int(different[0])
                 raise BadPredictions(
-                    f"{column} of image '{reference['image_id'][row]}' is '{placed[name][column][row]}' in {name} and "
+                    f"{column} of image '{reference['image_id'][row]}' is '{rows[column][row]}' in {name} and "
                     f"'{reference[column][row]}' in {first}: they answer different questions. Run the train stage again."
                 )
-    return placed
+        ordered[name] = rows
+    return ordered
 
 
-def _classes(predictions: pd.DataFrame) -> list[str]:
-    return [name for name in predictions.columns if name.startswith("p_")]
+def classes_of(predictions: pd.DataFrame) -> list[str]:
+    """Name the classes whose probabilities a table holds, in the order of its columns."""
+    return [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]

@@ -1,9 +1,9 @@
 """The report copies what `params.yaml` asks for, ensembles with the experiments, and leftovers of neither."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
+from fabricate_records import record
 
 from leukstudy.report import compose
 
@@ -14,7 +14,7 @@ def evaluated(tmp_path):
     (folder / "roc").mkdir(parents=True)
     (folder / "summary.json").write_text("{}")
     for name in ("forest", "both", "leftover"):
-        (folder / f"{name}.json").write_text(json.dumps({"experiment": name}))
+        record(name).write(folder / f"{name}.json")
         (folder / "roc" / f"{name}.csv").write_text("fpr,tpr\n")
     return folder
 
@@ -23,7 +23,7 @@ STUDY = SimpleNamespace(train={"forest": None}, ensembles={"both": None})
 
 
 def test_ensembles_are_read_after_the_experiments(evaluated):
-    assert [record["experiment"] for record in compose.read_records(evaluated, STUDY)] == ["forest", "both"]
+    assert [each.experiment for each in compose.read_records(evaluated, STUDY)] == ["forest", "both"]
 
 
 def test_metrics_of_ensembles_are_copied_and_leftovers_are_not(evaluated, tmp_path):

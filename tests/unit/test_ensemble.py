@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.evaluate.ensemble import PENALTY, average, combine, stacking_weights, told
+from leukstudy.evaluate.ensemble import PENALTY, average, combine, composition, stacking_weights
 from leukstudy.statistics.metrics import score
-from leukstudy.statistics.predictions import BadPredictions, table
+from leukstudy.statistics.predictions import BadPredictions, Predictions, table
 
 CLASSES = ["healthy", "ALL", "AML"]
 SPLITS = ("train", "val", "test", "external")
@@ -73,14 +73,13 @@ def test_stacking_learns_to_ignore_a_member_that_is_noise(classes):
     weights = stacking_weights({"noise": noise, "good": good}, classes)
     assert weights["noise"] < 0.1
     assert weights["good"] > 0.8
-    task = {"classes": {name: [name] for name in classes}, "positive": "ALL" if len(classes) == 2 else None}
-    scores = {
-        how: score(found[found["split"] == "test"], task)["auroc"]
-        for how in ("mean", "stacked")
-        for found in [combine({"good": good, "noise": noise}, how, classes)]
-    }
-    alone = score(good[good["split"] == "test"], task)["auroc"]
-    assert scores["mean"] < alone - 0.02 < scores["stacked"]
+
+    def auroc(predictions: pd.DataFrame) -> float:
+        test = predictions[predictions["split"] == "test"]
+        return score(Predictions.of(test, classes, "ALL" if len(classes) == 2 else None))["auroc"]
+
+    mean, stacked = (combine({"good": good, "noise": noise}, name, classes) for name in ("mean", "stacked"))
+    assert auroc(mean) < auroc(good) - 0.02 < auroc(stacked)
 
 
 def test_weights_are_the_minimum_of_the_penalised_loss():
@@ -150,13 +149,13 @@ def test_overconfident_members_are_toned_down():
     assert 0.1 < sum(stacking_weights(loud, CLASSES).values()) < 0.9
 
 
-@pytest.mark.parametrize("how", ["mean", "stacked"])
-def test_neither_the_order_of_rows_nor_that_of_members_matters(how):
+@pytest.mark.parametrize("combination", ["mean", "stacked"])
+def test_neither_the_order_of_rows_nor_that_of_members_matters(combination):
     first, second = member(1.0, seed=1), member(0.5, seed=2)
-    found = combine({"a": first, "b": second}, how, CLASSES)
-    shuffled = combine({"a": first, "b": second.sample(frac=1, random_state=3)}, how, CLASSES)
+    found = combine({"a": first, "b": second}, combination, CLASSES)
+    shuffled = combine({"a": first, "b": second.sample(frac=1, random_state=3)}, combination, CLASSES)
     pd.testing.assert_frame_equal(shuffled, found)
-    turned = combine({"b": second, "a": first}, how, CLASSES)
+    turned = combine({"b": second, "a": first}, combination, CLASSES)
     np.testing.assert_allclose(chances(turned), chances(found), atol=3e-6)
 
 
@@ -171,9 +170,9 @@ def test_seeds_are_averaged_and_a_single_one_stays_as_it_is():
 
 def test_tables_name_the_members_and_their_weights():
     members = {"a": member(1.5, seed=1), "b": member(0.7, seed=2)}
-    assert told(members, "mean", CLASSES) == "mean of a, b"
+    assert composition(members, "mean", CLASSES) == "mean of a, b"
     weights = stacking_weights(members, CLASSES)
-    assert told(members, "stacked", CLASSES) == f"stacked: {weights['a']:.2f} a, {weights['b']:.2f} b"
+    assert composition(members, "stacked", CLASSES) == f"stacked: {weights['a']:.2f} a, {weights['b']:.2f} b"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +181,8 @@ def test_tables_name_the_members_and_their_weights():
         (lambda t: t.iloc[1:], BadPredictions, r"b has 1199 images and a 1200; 1 are in one.*train/healthy0_0"),
         (lambda t: t.assign(y_true="ALL"), BadPredictions, "y_true of image.*'ALL' in b and 'healthy' in a"),
         (lambda t: t.assign(split="test"), BadPredictions, "split of image.*'test' in b and 'train' in a"),
-        (lambda t: t.assign(y_true="CLL"), BadPredictions, "member b knows the classes.*CLL"),
-        (lambda t: t.drop(columns="p_AML"), BadPredictions, "member b knows the classes .*one.task"),
+        (lambda t: t.assign(y_true="CLL"), BadPredictions, "member b has the classes.*CLL"),
+        (lambda t: t.drop(columns="p_AML"), BadPredictions, "member b has the classes .*one.task"),
     ],
 )  # fmt: skip
 def test_members_that_do_not_fit_together_are_refused(change, error, said):

@@ -204,8 +204,8 @@ def test_what_separates_the_images_is_named():
     assert found.silhouettes["patient"] > 0.8 and found.silhouettes["class"] < 0.1
     assert np.isnan(found.silhouettes["source"])
     own = found.probes["class"]
-    assert own["chance"] == pytest.approx(1 / 3) and own["low"] <= own["value"] <= own["high"]
-    assert own["torn"] > own["value"] + 0.25
+    assert own.chance == pytest.approx(1 / 3) and own.low <= own.value <= own.high
+    assert own.torn > own.value + 0.25
     said = separation.sentence(found)
     assert "would have been recognising the patient" in said and "come from one source" in said
 
@@ -213,11 +213,11 @@ def test_what_separates_the_images_is_named():
     told = separation.separate(
         apart, manifest_rows(label, group), label, unit="patient", seed=0, blind=clumps[:, :2]
     )
-    assert told.probes["blind"]["value"] < 0.6
+    assert told.probes["blind"].value < 0.6
     assert "which know nothing of cells, tell the class of unseen patients with 0." in separation.sentence(
         told
     )
-    assert told.probes["class"]["value"] > 0.95 and told.silhouettes["class"] > 0.8
+    assert told.probes["class"].value > 0.95 and told.silhouettes["class"] > 0.8
     assert "helps little" in separation.sentence(told)
 
 
@@ -229,7 +229,7 @@ def test_a_source_that_shows_is_named_and_test_rows_are_refused():
     rows = manifest_rows(label, group, source)
     found = separation.separate(seen, rows, label, unit="slide", seed=0, most=100)
     assert len(found.by["class"]) == 100 and found.images == len(rows)
-    assert found.probes["source"]["value"] > 0.95 and found.probes["class"]["value"] < 0.55
+    assert found.probes["source"].value > 0.95 and found.probes["class"].value < 0.55
     assert "names the source with 1.00 (chance 0.50)" in separation.sentence(found)
     with pytest.raises(ValueError, match=r"rows of the split\(s\) \['test'\]"):
         separation.separate(
@@ -262,7 +262,7 @@ def test_a_fold_whose_rest_holds_one_class_is_still_scored():
     found = separation.probe(
         np.arange(20.0)[:, None], label, group, np.repeat([0, 1], 10), seed=0, resamples=20
     )
-    assert found["value"] == 0.0  # each fold has only ever seen the other class
+    assert found.value == 0.0  # each fold has only ever seen the other class
 
 
 def test_features_that_move_together_are_one_family():

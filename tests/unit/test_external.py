@@ -3,22 +3,27 @@
 import numpy as np
 import pandas as pd
 import pytest
+from fabricate_records import record
 
-from leukstudy.evaluate.external import external_records
-from leukstudy.evaluate.summary import evaluate_experiment
+from leukstudy.evaluate.record import Identity, Provenance, Record, Unscored
+from leukstudy.evaluate.summary import evaluate_experiment, evaluate_external
 from leukstudy.models import train
 from leukstudy.report.tables import external_html, external_markdown
 from leukstudy.study.experiments import ClassicalSettings
 
-TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
-SETTINGS = {
-    "seed": 0,
-    "data_hash": "d",
-    "params_hash": "p",
-    "resamples": 50,
-    "synthetic": False,
-    "source": "own",
-}
+IDENTITY = Identity(
+    experiment="e",
+    task="detection",
+    classes=["healthy", "ALL"],
+    positive="ALL",
+    model="cnn",
+    kind="model",
+    members=[],
+    params_hash="p",
+)
+PROVENANCE = Provenance(
+    source="own", synthetic=False, data_hash="d", group_level="patient", seed=0, resamples=50
+)
 
 
 @pytest.fixture
@@ -48,36 +53,36 @@ def predictions() -> pd.DataFrame:
     return table.assign(p_healthy=1 - table["p_ALL"])
 
 
-def records(predictions: pd.DataFrame) -> dict[str, dict]:
+def external(predictions: pd.DataFrame) -> dict[str, Record | Unscored]:
     images = predictions[["image_id", "source"]].assign(group_level="patient")
     images.loc[images["source"] == "near", "group_level"] = "block"
-    return external_records("e", predictions, TASK, "detection", "cnn", SETTINGS, images)
+    return evaluate_external(IDENTITY, {7: predictions}, PROVENANCE, images)
 
 
 def test_each_source_is_scored_by_itself_at_its_own_level(predictions):
-    found = records(predictions)
+    found = external(predictions)
     assert list(found) == ["far", "near"]
     near = found["near"]
-    assert (near["split"], near["source"], near["group_level"], near["images"], near["groups"]) == (
-        "external", "near", "block", 40, 8,
-    )  # fmt: skip
-    assert near["metrics"]["accuracy"]["value"] == 0.5
-    inside = evaluate_experiment("e", predictions, TASK, "detection", "cnn", "patient", SETTINGS)
-    assert inside["metrics"]["accuracy"]["value"] == 1.0 and inside["images"] == 40
+    assert (near.split, near.source, near.group_level) == ("external", "near", "block")
+    assert (near.images, near.groups) == (40, 8)
+    assert near.metrics["accuracy"].value == 0.5
+    inside = evaluate_experiment(IDENTITY, {7: predictions}, PROVENANCE)
+    assert inside.metrics["accuracy"].value == 1.0 and inside.images == 40
+    whole = inside.model_copy(update={"external": found})
+    assert Record.model_validate_json(whole.model_dump_json(by_alias=True, exclude_unset=True)) == whole
 
 
 def test_a_source_without_a_class_says_why_it_has_no_score(predictions):
-    found = records(predictions)
-    assert found["far"] == {
-        "unscored": "no image of class healthy among its 20: recall and AUROC have no answer"
-    }
-    text = external_html([{"task": "detection", "external": found}])
+    found = external(predictions)
+    assert found["far"].unscored == "no image of class healthy among its 20: recall and AUROC have no answer"
+    whole = record(external=found)
+    text = external_html([whole])
     assert "external validation on near" in text and "0.500" in text
     assert "external validation on far: no image of class healthy" in text
-    told = external_markdown([{"task": "detection", "external": found}])
+    told = external_markdown([whole])
     assert "#### detection: external validation on near" in told and "| e | cnn | model |" in told
     assert "no image of class healthy among its 20" in told
-    nothing = [{"task": "detection", "external": {}}, {"task": "detection"}]
+    nothing = [record(), record(external={})]
     assert external_html(nothing) == external_markdown(nothing) == ""
 
 

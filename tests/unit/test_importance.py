@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from leukstudy.statistics.correlation import families
-from leukstudy.statistics.importance import auroc, importance, told
+from leukstudy.statistics.importance import auroc, importance, most_missed
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def test_equal_seeds_give_equal_tables_and_the_list_names_every_feature(study):
     one, two = (importance(model, table, y, groups, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
     assert not one.equals(importance(model, table, y, groups, seed=4))
-    lines = told(one).splitlines()
+    lines = most_missed(one).splitlines()
     assert lines[0].startswith("- `morph_one`, `morph_twin`: 0.")
     assert not any("found" in line for line in lines)
-    assert told(one[one["features"] == "morph_found"]).startswith("No family of features is missed")
+    assert most_missed(one[one["features"] == "morph_found"]).startswith("No family of features is missed")
     with pytest.raises(ValueError, match="two classes or more"):
         importance(model, table, np.zeros_like(y), groups, seed=0)
 

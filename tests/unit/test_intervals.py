@@ -8,13 +8,24 @@ import pandas as pd
 import pytest
 
 from leukstudy.evaluate.published import published
-from leukstudy.evaluate.summary import evaluate_experiment, summary, write_json
-from leukstudy.statistics.intervals import bootstrap, cautions, draw_groups, weighted_scores
-from leukstudy.statistics.metrics import METRICS, PredictionError, score
+from leukstudy.evaluate.record import Estimate, Identity, Provenance, Record
+from leukstudy.evaluate.summary import evaluate_experiment, summary
+from leukstudy.statistics import intervals
+from leukstudy.statistics.metrics import METRICS, score, weighted_scores
+from leukstudy.statistics.predictions import BadPredictions, Predictions
+from leukstudy.statistics.resampling import cautions, draw_groups
 
-DETECTION = {"classes": {"healthy": ["healthy"], "leukaemia": ["ALL"]}, "positive": "leukaemia"}
-TYPING = {"classes": {name: [name] for name in ("healthy", "ALL", "AML")}, "positive": None}
-SETTINGS = {"seed": 5, "data_hash": "d" * 8, "params_hash": "p" * 8, "resamples": 200}
+DETECTION = {"classes": ["healthy", "leukaemia"], "positive": "leukaemia"}
+TYPING = {"classes": ["healthy", "ALL", "AML"], "positive": None}
+IDENTITY = {"experiment": "detection-cnn", "task": "detection", "model": "cnn", "params_hash": "p" * 8}
+PROVENANCE = {
+    "source": "own",
+    "synthetic": False,
+    "data_hash": "d" * 8,
+    "group_level": "patient",
+    "seed": 5,
+    "resamples": 200,
+}
 
 
 def fabricate(
@@ -22,7 +33,7 @@ def fabricate(
 ) -> pd.DataFrame:
     """Predictions whose images of one group share an offset of standard deviation `effect`."""
     rng = np.random.default_rng(seed)
-    classes, rows = list(task["classes"]), []
+    classes, rows = task["classes"], []
     for k, name in enumerate(classes):
         for group in range(groups):
             offset = rng.normal(0, effect, len(classes))
@@ -37,16 +48,19 @@ def fabricate(
     return pd.DataFrame(rows)
 
 
-def evaluate(predictions: pd.DataFrame, task: dict, **settings) -> dict:
-    return evaluate_experiment(
-        "detection-cnn",
-        predictions,
-        task=task,
-        task_name="detection",
-        model="cnn",
-        group_level="patient",
-        settings=SETTINGS | settings,
-    )
+def evaluate(
+    table: pd.DataFrame, task: dict, *, kind: str = "model", training_seed=None, **changes
+) -> Record:
+    identity = Identity(**IDENTITY, **task, kind=kind)
+    return evaluate_experiment(identity, {training_seed: table}, Provenance(**PROVENANCE | changes))
+
+
+def bootstrap(table: pd.DataFrame, task: dict, **settings) -> dict[str, tuple[float, float]]:
+    return intervals.bootstrap([Predictions.of(table, **task)], **settings)
+
+
+def scored(table: pd.DataFrame, task: dict) -> dict[str, float]:
+    return score(Predictions.of(table, **task))
 
 
 @pytest.mark.parametrize("task", [DETECTION, TYPING])
@@ -54,11 +68,11 @@ def test_weighted_scores_equal_scores_of_explicit_resamples(task):
     table = fabricate(task)
     counts, group_of_row = draw_groups(table, resamples=12, seed=1)
     weights = counts[:, group_of_row]
-    found = weighted_scores(table, task, weights.astype(float))
+    found = weighted_scores(Predictions.of(table, **task), weights.astype(float))
     for resample in range(len(weights)):
         drawn = table.loc[np.repeat(np.arange(len(table)), weights[resample])]
         drawn = drawn.assign(image_id=np.arange(len(drawn)))  # the same image twice is two images here
-        wanted = score(drawn, task)
+        wanted = scored(drawn, task)
         assert list(found) == list(wanted)
         for name, value in wanted.items():
             assert found[name][resample] == pytest.approx(value, abs=1e-12), name
@@ -78,11 +92,11 @@ def test_intervals_hold_the_estimate_and_narrow_with_more_groups(task):
     few, many = fabricate(task, groups=8), fabricate(task, groups=60)
     widths = []
     for table in (few, many):
-        intervals = bootstrap(table, task, resamples=300, seed=0)
-        for name, value in score(table, task).items():
-            low, high = intervals[name]
+        bounds = bootstrap(table, task, resamples=300, seed=0)
+        for name, value in scored(table, task).items():
+            low, high = bounds[name]
             assert 0 <= low <= value <= high <= 1
-        widths.append(intervals["auroc"][1] - intervals["auroc"][0])
+        widths.append(np.ptp(bounds["auroc"]))
     assert widths[1] < widths[0]
 
 
@@ -95,7 +109,7 @@ def test_groups_widen_the_interval_where_images_of_a_group_resemble_each_other()
 
 def test_coverage_is_near_its_name():
     # truth from many groups; 95% intervals of 20 groups a class should hold it about 38 times in 40
-    truth = score(fabricate(DETECTION, groups=1500, images=3, seed=99), DETECTION)["auroc"]
+    truth = scored(fabricate(DETECTION, groups=1500, images=3, seed=99), DETECTION)["auroc"]
     held = 0
     for seed in range(40):
         low, high = bootstrap(
@@ -119,8 +133,8 @@ def test_one_group_a_class_gives_no_interval_and_says_so():
     table = fabricate(DETECTION, groups=1)
     assert all(np.isnan(bound) for pair in bootstrap(table, DETECTION, seed=0).values() for bound in pair)
     record = evaluate(table, DETECTION)
-    assert record["metrics"]["auroc"]["low"] is None
-    assert "healthy (1), leukaemia (1)" in record["cautions"][0]
+    assert record.metrics["auroc"].low is None
+    assert "healthy (1), leukaemia (1)" in record.cautions[0]
     assert "auroc_low" not in summary([record])["detection-cnn"]
 
 
@@ -133,10 +147,10 @@ def test_cautions_name_the_classes_with_few_groups():
 def test_bounds_are_the_percentiles_of_the_resampled_scores():
     table = fabricate(DETECTION)
     counts, group_of_row = draw_groups(table, resamples=400, seed=3)
-    scores = weighted_scores(table, DETECTION, counts[:, group_of_row].astype(float))
-    intervals = bootstrap(table, DETECTION, resamples=400, confidence=0.8, seed=3)
+    scores = weighted_scores(Predictions.of(table, **DETECTION), counts[:, group_of_row].astype(float))
+    bounds = bootstrap(table, DETECTION, resamples=400, confidence=0.8, seed=3)
     for name, values in scores.items():
-        assert intervals[name] == pytest.approx(np.quantile(values, [0.1, 0.9]))
+        assert bounds[name] == pytest.approx(np.quantile(values, [0.1, 0.9]))
 
 
 @pytest.mark.parametrize(("resamples", "confidence"), [(1, 0.95), (100, 0.0), (100, 95)])
@@ -157,30 +171,35 @@ def test_record_scores_its_split_alone_and_is_the_same_json_each_time(tmp_path):
     other = fabricate(DETECTION, seed=9).assign(split="train", y_pred="healthy")
     other["image_id"] += "-train"
     record = evaluate(pd.concat([other, test]), DETECTION, kind="baseline")
-    assert record["images"] == len(test)
-    assert record["groups"] == 16
-    assert record["groups_per_class"] == {"healthy": 8, "leukaemia": 8}
-    assert record["split"] == "test"
-    assert record["kind"] == "baseline"
-    for name, value in score(test, DETECTION).items():
-        assert record["metrics"][name]["value"] == pytest.approx(value, rel=1e-5)
-    assert np.sum(record["confusion"]["counts"]) == len(test)
-    path = write_json(tmp_path / "deep" / "m.json", record)
+    assert record.images == len(test)
+    assert record.groups == 16
+    assert record.groups_per_class == {"healthy": 8, "leukaemia": 8}
+    assert record.split == "test"
+    assert record.kind == "baseline"
+    for name, value in scored(test, DETECTION).items():
+        assert record.metrics[name].value == pytest.approx(value, rel=1e-5)
+    assert np.sum(record.confusion.counts) == len(test)
+    path = tmp_path / "deep" / "m.json"
+    record.write(path)
     first = path.read_bytes()
-    write_json(path, evaluate(pd.concat([test, other]), DETECTION, kind="baseline"))
+    evaluate(pd.concat([test, other]), DETECTION, kind="baseline").write(path)
     assert path.read_bytes() == first
-    assert json.loads(first) == record
+    assert Record.read(path) == record
     assert [p.name for p in path.parent.iterdir()] == ["m.json"]
+    keys = list(json.loads(first))
+    assert keys == sorted(keys) and "external" not in keys
+    assert json.loads(first)["per_class"][0]["class"] == "healthy"
 
 
-def test_json_rounds_to_six_digits_and_has_no_nan(tmp_path):
-    path = write_json(tmp_path / "m.json", {"b": np.float32(1 / 3), "a": [float("nan"), np.int64(2), True]})
-    assert json.loads(path.read_text()) == {"a": [None, 2, True], "b": 0.333333}
-    assert path.read_text().index('"a"') < path.read_text().index('"b"')
+def test_estimates_have_six_digits_and_no_nan():
+    estimate = Estimate(value=np.float32(1 / 3), low=float("nan"), high=None, by_seed=[1234567.8])
+    assert estimate.model_dump(mode="json", exclude_unset=True) == {
+        "value": 0.333333, "low": None, "high": None, "by_seed": [1234570.0],
+    }  # fmt: skip
 
 
 def test_summary_is_flat():
-    flat = summary([evaluate({7: fabricate(DETECTION)}, DETECTION)])["detection-cnn"]
+    flat = summary([evaluate(fabricate(DETECTION), DETECTION, training_seed=7)])["detection-cnn"]
     assert flat.pop("seeds") == "7"
     assert set(flat) == {"images", "groups"} | {f"{m}{end}" for m in METRICS for end in ("", "_low", "_high")}
     assert all(isinstance(value, (int, float)) for value in flat.values())
@@ -192,7 +211,7 @@ def test_bad_settings_and_an_empty_split_are_refused():
         evaluate(table, DETECTION, resmaples=10)
     with pytest.raises(ValueError, match="kind"):
         evaluate(table, DETECTION, kind="baselne")
-    with pytest.raises(PredictionError, match="no rows"):
+    with pytest.raises(BadPredictions, match="no rows"):
         evaluate(table, DETECTION, split="val")
 
 

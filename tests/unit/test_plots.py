@@ -10,9 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from fabricate_records import estimates, record
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
+from leukstudy.evaluate.record import Confusion, Estimate
 from leukstudy.report import curves, pictures, plots, style
 
 CLASSES = ["A$B$ & co", "AML", "CLL", "<CML>", "healthy"]
@@ -114,12 +116,16 @@ def curve(bend: float) -> pd.DataFrame:
     return pd.DataFrame({"fpr": fpr, "tpr": fpr**bend})
 
 
-SCORE = {"value": 0.9531, "low": 0.91, "high": 0.98}
-SUMMARY = {
-    "detection-efficientnet_lite0": {"auroc": 0.97, "auroc_low": 0.9, "auroc_high": 1.0},
-    "detection-colour": {"auroc": 0.61, "auroc_low": 0.45, "auroc_high": 0.75},
-    "detection-one": {"auroc": 0.7},
-}
+def scored(name: str, value: float, low: float | None = None, high: float | None = None, **changes):
+    auroc = {"auroc": Estimate(value=value, low=low, high=high)}
+    return record(name, **{"metrics": auroc} | changes)
+
+
+RECORDS = [
+    scored("detection-efficientnet_lite0", 0.97, 0.9, 1.0),
+    scored("detection-colour", 0.61, 0.45, 0.75, kind="baseline"),
+    scored("detection-one", 0.7),
+]
 
 
 def test_flow_shows_every_count_and_only_reasons_that_happened():
@@ -197,15 +203,18 @@ def test_lines_of_every_class_and_model_differ_without_colour():
     fig = plots.plot_intensity(images.mean(axis=(1, 2)), CLASSES)
     styles = {str(line._unscaled_dash_pattern) for line in fig.axes[0].lines}
     assert len(styles) == len(CLASSES)
-    drawn = curves.plot_rocs({f"m{k}": curve(0.1 * (k + 1)) for k in range(6)})
+    rocs = {f"m{k}": curve(0.1 * (k + 1)) for k in range(6)}
+    drawn = curves.plot_rocs([record(name) for name in rocs], rocs)
     assert len({str(line._unscaled_dash_pattern) for line in drawn.lines}) == 7
 
 
 def test_rocs_carry_scores_and_mark_baselines():
     drawn = curves.plot_rocs(
+        [
+            scored("detection-densenet201", 0.9531, 0.91, 0.98),
+            scored("detection-colour", 0.5, kind="baseline"),
+        ],
         {"detection-densenet201": curve(0.2), "detection-colour": curve(0.8)},
-        {"detection-densenet201": SCORE, "detection-colour": {"value": 0.5, "low": None, "high": None}},
-        baselines={"detection-colour"},
     )
     said = texts(drawn)
     assert "detection-densenet201: 0.953 [0.910, 0.980]" in said
@@ -214,16 +223,17 @@ def test_rocs_carry_scores_and_mark_baselines():
 
 
 def test_confusion_shows_counts_and_row_shares():
-    drawn = curves.plot_confusion([[9, 1], [0, 0]], ["healthy", "leukaemia positive"], title="detection-cnn")
+    matrix = Confusion(classes=["healthy", "leukaemia positive"], counts=[[9, 1], [0, 0]])
+    drawn = curves.plot_confusion(matrix, title="detection-cnn")
     said = texts(drawn)
     assert {"9\n90%", "1\n10%", "0\n0%"} <= set(said)  # an empty row is 0%, not a division by zero
     assert_nothing_cut(drawn)
     with pytest.raises(ValueError, match="3 classes"):
-        curves.plot_confusion([[1, 2], [3, 4]], ["a", "b", "c"])
+        curves.plot_confusion(Confusion(classes=["a", "b", "c"], counts=[[1, 2], [3, 4]]))
 
 
 def test_forest_draws_each_interval_and_leaves_out_the_unknown():
-    drawn = curves.plot_forest(SUMMARY, "auroc", baselines={"detection-colour"})
+    drawn = curves.plot_forest(RECORDS, "auroc")
     bars = [
         line.get_xdata() for line in drawn.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"
     ]
@@ -234,15 +244,16 @@ def test_forest_draws_each_interval_and_leaves_out_the_unknown():
     assert "shortcut baseline" in said
     assert_nothing_cut(drawn)
     with pytest.raises(ValueError, match="detection-one"):
-        curves.plot_forest({**SUMMARY, "detection-one": {"f1": 0.3}}, "auroc")
+        curves.plot_forest([*RECORDS[:2], record("detection-one", metrics=estimates(f1=0.3))], "auroc")
+    with pytest.raises(ValueError, match="any experiment"):
+        curves.plot_forest([])
 
 
 def test_forest_marks_each_seed_and_ensembles():
-    by_seed = {"7": {"auroc": 0.95}, "8": {"auroc": 0.97}, "9": {"auroc": 0.99}}
-    several = SUMMARY | {
-        "detection-efficientnet_lite0": SUMMARY["detection-efficientnet_lite0"] | {"by_seed": by_seed}
-    }
-    drawn = curves.plot_forest(several, baselines={"detection-colour"}, ensembles={"detection-one"})
+    auroc = Estimate(value=0.97, low=0.9, high=1.0, by_seed=[0.95, 0.97, 0.99], range=[0.95, 0.99])
+    several = record("detection-efficientnet_lite0", metrics={"auroc": auroc}, seeds=[7, 8, 9])
+    ensemble = scored("detection-one", 0.7, kind="ensemble", seeds=[])
+    drawn = curves.plot_forest([several, RECORDS[1], ensemble])
     ticks = [line for line in drawn.lines if line.get_marker() == "|" and len(line.get_xdata())]
     assert [list(line.get_xdata()) for line in ticks] == [[0.95, 0.97, 0.99]]
     points = {
@@ -251,17 +262,18 @@ def test_forest_marks_each_seed_and_ensembles():
     assert points == {"o": 0.97, "s": 0.61, "^": 0.7}
     assert {"one seed", "ensemble", "model", "shortcut baseline"} <= set(texts(drawn))
     assert_nothing_cut(drawn)
-    assert not {"one seed", "ensemble"} & set(texts(curves.plot_forest(SUMMARY)))
+    assert not {"one seed", "ensemble"} & set(texts(curves.plot_forest(RECORDS)))
 
 
 def test_rocs_say_where_a_score_is_the_mean_of_seeds():
-    scores = {"a": SCORE | {"range": [0.94, 0.96]}, "both": SCORE}
-    drawn = curves.plot_rocs({"a": curve(0.2), "both": curve(0.3)}, scores, ensembles={"both"})
+    both = scored("both", 0.9531, 0.91, 0.98, kind="ensemble", seeds=[])
+    several = record("a", metrics=estimates(3), seeds=[7, 8, 9])
+    drawn = curves.plot_rocs([several, both], {"a": curve(0.2), "both": curve(0.3)})
     said = texts(drawn)
     assert "AUROC, mean of the seeds [interval]; curves: first seed" in said
     assert "both: 0.953 [0.910, 0.980] (ensemble)" in said
     assert_nothing_cut(drawn)
-    assert "AUROC [interval]" in texts(curves.plot_rocs({"both": curve(0.3)}, scores))
+    assert "AUROC [interval]" in texts(curves.plot_rocs([both], {"both": curve(0.3)}))
 
 
 def test_histories_mark_the_lowest_validation_loss_and_leave_out_the_untrained():
@@ -285,8 +297,8 @@ def test_picture_figures_show_every_image_whole():
     titles = [f"{name}\nas {name}, 0.97" for name in (CLASSES * 2)[:8]]
     drawn = {
         pictures.plot_sheet(images, titles, columns=3): 8,
-        pictures.plot_errors(images[:1], titles[:1]): 1,
-        pictures.plot_overlay(images[:2], nuclei[:2], cell_masks[:2], titles[:2]): 8,
+        pictures.plot_sheet(images[:1], titles[:1]): 1,
+        pictures.plot_masks(images[:2], nuclei[:2], cell_masks[:2], titles[:2]): 8,
         pictures.plot_gradcam(images, heat, titles): 24,
     }
     for fig, count in drawn.items():
@@ -297,13 +309,13 @@ def test_picture_figures_show_every_image_whole():
 def test_masks_without_an_edge_and_empty_galleries_are_drawn():
     images, nuclei, _ = cells(2)
     full, none = np.ones_like(nuclei), np.zeros_like(nuclei)
-    mask = pictures.plot_overlay(images, none, full).axes[2].images[0].get_array()
+    mask = pictures.plot_masks(images, none, full).axes[2].images[0].get_array()
     assert np.unique(mask).tolist() == [128]
-    assert "no errors in this split" in texts(pictures.plot_errors([], []))
+    assert "no errors in this split" in texts(pictures.plot_sheet([], without="no errors in this split"))
     for fig in (
         pictures.plot_sheet([]),
         pictures.plot_gradcam([], [], []),
-        pictures.plot_overlay([], [], []),
+        pictures.plot_masks([], [], []),
     ):
         assert "no image to show" in texts(fig)
     with pytest.raises(ValueError, match="2 images and 1 titles"):
@@ -312,14 +324,16 @@ def test_masks_without_an_edge_and_empty_galleries_are_drawn():
 
 def test_axes_that_are_given_are_drawn_on():
     fig, axes = plt.subplots(1, 2, figsize=(12, 6))
-    assert curves.plot_rocs({"m": curve(0.3)}, ax=axes[0]) is axes[0]
+    assert curves.plot_rocs([record("m")], {"m": curve(0.3)}, ax=axes[0]) is axes[0]
     assert plots.plot_class_balance(manifest(), ax=axes[1]) is axes[1]
     assert plt.get_fignums() == [fig.number]
 
 
 def test_saved_figures_are_the_same_bytes_and_carry_no_version(tmp_path):
     files = [
-        style.save_figure(curves.plot_rocs({"m": curve(0.3)}).figure, tmp_path / f"{k}" / "roc.png")
+        style.save_figure(
+            curves.plot_rocs([record("m")], {"m": curve(0.3)}).figure, tmp_path / f"{k}" / "roc.png"
+        )
         for k in "ab"
     ]
     first, second = (file.read_bytes() for file in files)

@@ -15,14 +15,23 @@ import pandas as pd
 import pytest
 from nbformat import v4
 
-from leukstudy.report.render import RenderError, network_references, render_index, render_notebook
+from leukstudy.report.render import (
+    NotebookLink,
+    Page,
+    Picture,
+    RenderError,
+    TaskSection,
+    network_references,
+    render_index,
+    render_notebook,
+)
 from leukstudy.report.style import save_figure
 from leukstudy.report.tables import to_html
 
 ODD = '<script>alert("x")</script> & "A$B"'
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """Collects the tags, the text and the attributes of a page, as a browser reads it."""
 
     def __init__(self, path: Path) -> None:
@@ -74,30 +83,29 @@ def executed(png: bytes) -> nbformat.NotebookNode:
     )
 
 
-def context(**changes) -> dict:
-    task = {
-        "name": ODD,
-        "question": f"Is it {ODD}?",
-        "table_html": to_html(pd.DataFrame({"Experiment": [ODD], "AUROC": ["0.9"]})),
-        "figures": [{"file": "figures/roc curve #1.png", "caption": f"ROC of {ODD}"}],
-    }
-    return {
+TABLE = to_html(pd.DataFrame({"Experiment": [ODD], "AUROC": ["0.9"]}))
+
+
+def report(*, table_html: str = TABLE, flow: str = "figures/roc curve #1.png", **changes) -> Page:
+    figures = [Picture("figures/roc curve #1.png", f"ROC of {ODD}")]
+    fields = {
         "title": "Leukaemia & smears",
         "question": "Does it work?",
         "synthetic": True,
         "data": {"Images": "820", ODD: ODD},
-        "flow_figure": {"file": "figures/roc curve #1.png", "caption": "What became of the images."},
-        "tasks": [task],
-        "notebooks": [{"title": "Acquire", "html": "notebooks/01 a.html", "ipynb": "notebooks/01 a.ipynb"}],
+        "flow_figure": Picture(flow, "What became of the images."),
+        "tasks": [TaskSection(ODD, f"Is it {ODD}?", table_html, figures)],
+        "notebooks": [NotebookLink("Acquire", "notebooks/01 a.html", "notebooks/01 a.ipynb")],
         "hashes": {"Data": "abc123", "Parameters": "def456"},
-    } | changes
+    }
+    return Page(**fields | changes)
 
 
 def test_notebook_is_one_self_contained_page(tmp_path, png):
     nbformat.write(executed(png), tmp_path / "n.ipynb")
     links = [("Report", "../index.html"), ("Next", "03 x#y.html")]
     out = render_notebook(tmp_path / "n.ipynb", tmp_path / "deep" / "n.html", f"02 {ODD}", links=links)
-    page, html = Page(out), out.read_text(encoding="utf-8")
+    page, html = Parsed(out), out.read_text(encoding="utf-8")
     assert network_references(html) == []
     assert not re.search(
         r"<script|@import|mathjax|require\.js|jsdelivr|cdnjs|googleapis", html, re.IGNORECASE
@@ -176,8 +184,8 @@ def test_network_references_are_what_a_browser_would_load(html, count):
 
 
 def test_index_shows_everything_and_escapes_what_comes_from_data(tmp_path, png):
-    out = render_index(tmp_path / "index.html", context())
-    page = Page(out)
+    out = render_index(tmp_path / "index.html", report())
+    page = Parsed(out)
     assert "script" not in page.tags
     assert page.text.count(ODD) >= 5  # navigation, heading, question, caption, data, table
     for text in (
@@ -197,47 +205,39 @@ def test_index_shows_everything_and_escapes_what_comes_from_data(tmp_path, png):
     ) in page.attributes
     assert ("a", "href", "notebooks/01%20a.html") in page.attributes
     assert page.tags.count("h1") == 1
-    assert out.read_bytes() == render_index(tmp_path / "index.html", context()).read_bytes()
+    assert out.read_bytes() == render_index(tmp_path / "index.html", report()).read_bytes()
 
 
 def test_index_of_real_data_has_no_banner(tmp_path, png):
-    out = render_index(tmp_path / "index.html", context(synthetic=False))
-    assert "SYNTHETIC" not in Page(out).text
+    out = render_index(tmp_path / "index.html", report(synthetic=False))
+    assert "SYNTHETIC" not in Parsed(out).text
 
 
 def test_index_takes_optional_parts(tmp_path, png):
     out = render_index(
         tmp_path / "index.html",
-        context(reproduce=["leukstudy preset demo"]),
+        report(reproduce=["leukstudy preset demo"]),
     )
-    assert "leukstudy preset demo" in Page(out).text
-    assert "make study" not in Page(out).text
+    assert "leukstudy preset demo" in Parsed(out).text
+    assert "make study" not in Parsed(out).text
 
 
 def test_links_inside_the_index_lead_somewhere(tmp_path, png):
-    page = Page(render_index(tmp_path / "index.html", context()))
+    page = Parsed(render_index(tmp_path / "index.html", report()))
     ids = {value for _, name, value in page.attributes if name == "id"}
     inner = [v[1:] for tag, name, v in page.attributes if tag == "a" and name == "href" and v.startswith("#")]
     assert inner
     assert set(inner) <= ids
 
 
-def test_index_refuses_missing_keys_unknown_keys_and_missing_figures(tmp_path, png):
-    whole = context()
-    with pytest.raises(RenderError, match=r"missing \['hashes'\]"):
-        render_index(tmp_path / "index.html", {k: v for k, v in whole.items() if k != "hashes"})
-    with pytest.raises(RenderError, match="sintetic"):
-        render_index(tmp_path / "index.html", context(sintetic=True))
+def test_index_refuses_missing_figures_and_a_page_that_needs_the_network(tmp_path, png):
     with pytest.raises(RenderError, match=r"none\.png"):
-        render_index(
-            tmp_path / "index.html", context(flow_figure={"file": "figures/none.png", "caption": ""})
-        )
+        render_index(tmp_path / "index.html", report(flow="figures/none.png"))
     (tmp_path / "figures" / "text.png").write_text("not a picture")
     with pytest.raises(RenderError, match=r"text\.png is no picture"):
-        render_index(
-            tmp_path / "index.html", context(flow_figure={"file": "figures/text.png", "caption": ""})
-        )
+        render_index(tmp_path / "index.html", report(flow="figures/text.png"))
     with pytest.raises(RenderError, match="network"):
-        elsewhere = {**whole["tasks"][0], "table_html": '<img src="https://example.org/a.png">'}
-        render_index(tmp_path / "index.html", context(tasks=[elsewhere]))
+        render_index(tmp_path / "index.html", report(table_html='<img src="https://example.org/a.png">'))
     assert not (tmp_path / "index.html").exists()
+    with pytest.raises(TypeError, match="sintetic"):
+        report(sintetic=True)

@@ -4,14 +4,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.evaluate.external import external_records
-from leukstudy.evaluate.summary import evaluate_experiment, summary
-from leukstudy.statistics.intervals import bootstrap, draw_groups, weighted_scores
-from leukstudy.statistics.metrics import METRICS, PredictionError, score
-from leukstudy.statistics.predictions import BadPredictions, aligned, read, read_seeds, table, write
+from leukstudy.evaluate.record import Identity, Provenance, Record
+from leukstudy.evaluate.summary import evaluate_experiment, evaluate_external, summary
+from leukstudy.statistics.intervals import bootstrap
+from leukstudy.statistics.metrics import METRICS, score, weighted_scores
+from leukstudy.statistics.predictions import (
+    BadPredictions,
+    Predictions,
+    aligned,
+    read,
+    read_seeds,
+    table,
+    write,
+)
+from leukstudy.statistics.resampling import draw_groups
 
-TASK = {"classes": {"healthy": ["healthy"], "ALL": ["ALL"]}, "positive": "ALL"}
-SETTINGS = {"seed": 5, "data_hash": "d" * 8, "params_hash": "p" * 8, "resamples": 50}
+TASK = {"classes": ["healthy", "ALL"], "positive": "ALL"}
+IDENTITY = Identity(
+    experiment="e", task="detection", **TASK, model="cnn", kind="model", members=[], params_hash="p" * 8
+)
+PROVENANCE = Provenance(
+    source="own", synthetic=False, data_hash="d" * 8, group_level="patient", seed=5, resamples=50
+)
 
 
 def predict(seed: int, *, groups: int = 8, images: int = 5, split: str = "test") -> pd.DataFrame:
@@ -27,11 +41,15 @@ def predict(seed: int, *, groups: int = 8, images: int = 5, split: str = "test")
                 logits.append(offset + (1 if k else -1) + rng.normal(0, 1.5))
     chance = 1 / (1 + np.exp(-np.array(logits)))
     given = pd.DataFrame(rows, columns=["image_id", "group_id", "split"])
-    return table(given, np.array(y), np.column_stack([1 - chance, chance]), list(TASK["classes"]))
+    return table(given, np.array(y), np.column_stack([1 - chance, chance]), TASK["classes"])
 
 
-def evaluate(predictions, **settings) -> dict:
-    return evaluate_experiment("e", predictions, TASK, "detection", "cnn", "patient", SETTINGS | settings)
+def checked(predictions: pd.DataFrame) -> Predictions:
+    return Predictions.of(predictions, **TASK)
+
+
+def evaluate(tables, **changes) -> Record:
+    return evaluate_experiment(IDENTITY.model_copy(update=changes), tables, PROVENANCE)
 
 
 SEEDS = {7: predict(7), 8: predict(8), 9: predict(9)}
@@ -39,44 +57,45 @@ SEEDS = {7: predict(7), 8: predict(8), 9: predict(9)}
 
 def test_estimates_are_means_over_the_seeds_with_their_range():
     record = evaluate(SEEDS)
-    assert record["seeds"] == [7, 8, 9]
-    scores = [score(given, TASK) for given in SEEDS.values()]
-    for name, estimate in record["metrics"].items():
-        each = [given[name] for given in scores]
-        assert estimate["by_seed"] == pytest.approx(each, rel=1e-5)
-        assert estimate["value"] == pytest.approx(np.mean(each), rel=1e-5)
-        assert estimate["range"] == pytest.approx([min(each), max(each)], rel=1e-5)
-        assert estimate["low"] <= estimate["value"] <= estimate["high"]
-    assert record["confusion"] == evaluate(SEEDS[7])["confusion"]
-    assert record["per_class"] == evaluate(SEEDS[7])["per_class"]
+    assert record.seeds == [7, 8, 9]
+    scores = [score(checked(predictions)) for predictions in SEEDS.values()]
+    for name, estimate in record.metrics.items():
+        each = [seed[name] for seed in scores]
+        assert estimate.by_seed == pytest.approx(each, rel=1e-5)
+        assert estimate.value == pytest.approx(np.mean(each), rel=1e-5)
+        assert estimate.range == pytest.approx([min(each), max(each)], rel=1e-5)
+        assert estimate.low <= estimate.value <= estimate.high
+    alone = evaluate({7: SEEDS[7]})
+    assert record.confusion == alone.confusion
+    assert record.per_class == alone.per_class
 
 
-def test_one_seed_is_scored_as_a_table_is():
-    alone, given = evaluate({7: SEEDS[7]}), evaluate(SEEDS[7])
-    assert (alone.pop("seeds"), given.pop("seeds")) == ([7], [])
-    assert alone == given
-    assert set(alone["metrics"]["auroc"]) == {"value", "low", "high"}
+def test_one_seed_is_scored_as_a_table_without_a_seed_is():
+    alone, unnamed = evaluate({7: SEEDS[7]}), evaluate({None: SEEDS[7]})
+    assert (alone.seeds, unnamed.seeds) == ([7], [])
+    assert alone.model_copy(update={"seeds": []}) == unnamed
+    assert set(alone.model_dump(exclude_unset=True)["metrics"]["auroc"]) == {"value", "low", "high"}
 
 
 def test_the_interval_is_that_of_the_mean_over_the_same_drawn_groups():
-    tables = list(SEEDS.values())
-    found = bootstrap(tables, TASK, resamples=300, confidence=0.9, seed=3)
-    counts, group_of_row = draw_groups(tables[0], resamples=300, seed=3)
+    seeds = [checked(predictions) for predictions in SEEDS.values()]
+    found = bootstrap(seeds, resamples=300, confidence=0.9, seed=3)
+    counts, group_of_row = draw_groups(SEEDS[7], resamples=300, seed=3)
     weights = counts[:, group_of_row].astype(float)
     for name in METRICS:
-        means = np.mean([weighted_scores(given, TASK, weights)[name] for given in tables], axis=0)
+        means = np.mean([weighted_scores(each, weights)[name] for each in seeds], axis=0)
         assert found[name] == pytest.approx(np.quantile(means, [0.05, 0.95]))
-    thrice, once = (bootstrap(t, TASK, resamples=50, seed=3) for t in ([tables[0]] * 3, tables[0]))
+    thrice, once = (bootstrap(seeds[:1] * count, resamples=50, seed=3) for count in (3, 1))
     assert thrice["auroc"] == pytest.approx(once["auroc"])
-    with pytest.raises(PredictionError, match="other images"):
-        bootstrap([tables[0], tables[1].iloc[::-1]], TASK, seed=3)
+    with pytest.raises(BadPredictions, match="other images"):
+        bootstrap([seeds[0], checked(SEEDS[8].iloc[::-1])], seed=3)
 
 
 def test_more_seeds_do_not_pass_for_more_patients():
     many = [predict(seed) for seed in range(6)]
-    by_image = [given.assign(group_id=given["image_id"]) for given in many]
+    by_image = [predictions.assign(group_id=predictions["image_id"]) for predictions in many]
     one, mean, images = (
-        np.ptp(bootstrap(tables, TASK, resamples=200, seed=0)["auroc"])
+        np.ptp(bootstrap(list(map(checked, tables)), resamples=200, seed=0)["auroc"])
         for tables in (many[:1], many, by_image)
     )
     assert mean > 0.75 * one  # the patients' luck stays, however often one trains
@@ -97,24 +116,24 @@ def test_other_splits_are_left_out_of_every_seed():
 
 
 def test_summary_holds_each_seed():
-    flat = summary([evaluate(SEEDS), evaluate({7: SEEDS[7]}) | {"experiment": "one"}])
+    flat = summary([evaluate(SEEDS), evaluate({7: SEEDS[7]}, experiment="one")])
     assert flat["e"]["seeds"] == "7, 8, 9"
     assert list(flat["e"]["by_seed"]) == ["7", "8", "9"]
-    assert flat["e"]["by_seed"]["9"]["auroc"] == pytest.approx(score(SEEDS[9], TASK)["auroc"], rel=1e-5)
+    assert flat["e"]["by_seed"]["9"]["auroc"] == pytest.approx(score(checked(SEEDS[9]))["auroc"], rel=1e-5)
     assert flat["one"]["seeds"] == "7"
     assert "by_seed" not in flat["one"]
-    ensemble = evaluate(SEEDS[7], kind="ensemble", members=["a", "b"])
+    ensemble = evaluate({None: SEEDS[7]}, kind="ensemble", members=["a", "b"])
     assert "seeds" not in summary([ensemble])["e"]
-    assert (ensemble["kind"], ensemble["members"]) == ("ensemble", ["a", "b"])
+    assert (ensemble.kind, ensemble.members) == ("ensemble", ["a", "b"])
 
 
 def test_external_sources_are_scored_over_the_seeds_too():
     whole = {seed: pd.concat([given, predict(seed, split="external")]) for seed, given in SEEDS.items()}
     images = whole[7][["image_id"]].assign(source="far", group_level="block")
-    found = external_records("e", whole, TASK, "detection", "cnn", SETTINGS, images)["far"]
-    assert (found["seeds"], found["images"], found["group_level"]) == ([7, 8, 9], 80, "block")
-    each = [score(predict(seed, split="external"), TASK)["auroc"] for seed in SEEDS]
-    assert found["metrics"]["auroc"]["value"] == pytest.approx(np.mean(each), rel=1e-5)
+    found = evaluate_external(IDENTITY, whole, PROVENANCE, images)["far"]
+    assert (found.seeds, found.images, found.group_level) == ([7, 8, 9], 80, "block")
+    each = [score(checked(predict(seed, split="external")))["auroc"] for seed in SEEDS]
+    assert found.metrics["auroc"].value == pytest.approx(np.mean(each), rel=1e-5)
 
 
 def test_seeds_of_other_images_are_refused():
@@ -187,5 +206,5 @@ def test_tables_of_different_groups_do_not_pass_for_the_same_images():
         BadPredictions, match="group_id of image 'test/healthy0_0' is 'g' in b and 'testhealthy0' in a"
     ):
         aligned({"a": SEEDS[7], "b": other})
-    with pytest.raises(BadPredictions, match="b holds an image more than once"):
+    with pytest.raises(BadPredictions, match="b holds image 'test/healthy0_0' more than once"):
         aligned({"a": SEEDS[7], "b": pd.concat([other, other])})

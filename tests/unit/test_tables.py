@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from fabricate_records import METRICS, estimates, record
 
 from leukstudy.evaluate.published import NOT_COMPARABLE, published
 from leukstudy.report.tables import (
@@ -21,26 +22,8 @@ from leukstudy.report.tables import (
 ODD = '<b>A&B</b> | "c" *d*'
 
 
-def record(name: str = "detection-cnn", kind: str = "model", level: str = "patient", **changes) -> dict:
-    metrics = {"auroc": 0.95312, "accuracy": 0.9, "precision": 0.8, "recall": 0.7, "f1": 0.75}
-    return {
-        "experiment": name,
-        "model": name.rsplit("-", maxsplit=1)[-1],
-        "kind": kind,
-        "group_level": level,
-        "split": "test",
-        "images": 1200,
-        "groups": 12,
-        "confidence": 0.95,
-        "resamples": 1000,
-        "cautions": [],
-        "metrics": {key: {"value": v, "low": v - 0.05, "high": v + 0.04} for key, v in metrics.items()},
-    } | changes
-
-
-def unknown_bounds(given: dict) -> dict:
-    metrics = {name: {"value": e["value"], "low": None, "high": None} for name, e in given["metrics"].items()}
-    return given | {"metrics": metrics}
+def seeded(**changes):
+    return record(metrics=estimates(3), seeds=[7, 8, 9], **changes)
 
 
 class Cells(HTMLParser):
@@ -74,34 +57,24 @@ def test_results_table_puts_models_first_then_baselines_then_published():
 
 def test_metrics_nobody_has_are_left_out():
     assert "Specificity" not in results_table([record()])
-    whole = record(metrics=record()["metrics"] | {"specificity": {"value": 0.5, "low": 0.4, "high": 0.6}})
-    assert results_table([whole, record("typing-cnn")])["Specificity"].tolist() == [
-        "0.500 [0.400, 0.600]",
-        "–",
-    ]
+    whole = record(metrics=estimates(**METRICS, specificity=0.5))
+    column = results_table([whole, record("typing-cnn")])["Specificity"]
+    assert column.tolist() == ["0.500 [0.450, 0.540]", "–"]
 
 
 def test_a_value_without_an_interval_stands_alone_and_a_note_says_why():
-    lone = unknown_bounds(record())
+    lone = record(metrics=estimates(interval=False))
     assert results_table([lone])["AUROC"].tolist() == ["0.953"]
     assert "No intervals" in split_statement(lone)
     assert "bootstrap" not in split_statement(lone)
 
 
-def seeded(given: dict) -> dict:
-    metrics = {
-        name: e | {"by_seed": [e["value"]] * 3, "range": [e["value"] - 0.01, e["value"] + 0.02]}
-        for name, e in given["metrics"].items()
-    }
-    return given | {"metrics": metrics, "seeds": [7, 8, 9]}
-
-
 def test_several_seeds_show_their_range_their_number_and_what_it_means():
     one = record("detection-forest", seeds=[7])
-    table = results_table([seeded(record()), one], published("detection"))
+    table = results_table([seeded(), one], published("detection"))
     assert table["AUROC"].tolist()[:2] == ["0.953 [0.903, 0.993] (0.943–0.973)", "0.953 [0.903, 0.993]"]
     assert table["Seeds"].tolist()[:3] == ["3", "1", "–"]
-    said = " ".join(notes([seeded(record()), one]))
+    said = " ".join(notes([seeded(), one]))
     assert "mean over the seeds" in said
     assert "the same resampled patients for all seeds" in said
     html = to_html(table)
@@ -109,9 +82,9 @@ def test_several_seeds_show_their_range_their_number_and_what_it_means():
         '0.953 <span class="interval">[0.903, 0.993]</span> <span class="interval">(0.943–0.973)</span>'
         in html
     )
-    lone = to_html(results_table([seeded(unknown_bounds(record()))]))
+    lone = to_html(results_table([record(metrics=estimates(3, interval=False), seeds=[7, 8, 9])]))
     assert '0.953 <span class="interval">(0.943–0.973)</span>' in lone
-    assert "0.953 \\[0.903, 0.993\\] (0.943–0.973)" in results_markdown([seeded(record())], synthetic=False)
+    assert "0.953 \\[0.903, 0.993\\] (0.943–0.973)" in results_markdown([seeded()], synthetic=False)
 
 
 def test_one_seed_looks_as_it_did():
@@ -128,7 +101,7 @@ def test_ensembles_stand_between_models_and_baselines_with_their_members_named()
     assert table["Model"].tolist()[1] == "mean of detection-cnn, detection-forest"
     assert any("fitted on the validation split alone" in note for note in notes(given))
     assert not any("Ensembles" in note for note in notes([record()]))
-    assert results_table([seeded(record()), combined])["Seeds"].tolist() == ["3", "–"]
+    assert results_table([seeded(), combined])["Seeds"].tolist() == ["3", "–"]
     assert 'class="kind-ensemble"' in to_html(table)
 
 
