@@ -122,7 +122,7 @@ def test_near_duplicates_are_searched_once_and_passed_on(root, monkeypatch):
     table.to_csv(root / "metadata.csv", index=False)
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     near = find_near_duplicates(manifest[manifest["excluded"] == ""], root)
-    monkeypatch.setattr("leukstudy.audit.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
+    monkeypatch.setattr("leukstudy.audit.run.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
     audit = run_audit(manifest, root, near=near)
     assert verdicts(audit) == {"near_duplicates": "warn"}
     assert "0 across splits, 0 across groups, 0 across classes" in row(audit, "near_duplicates")["found"]
