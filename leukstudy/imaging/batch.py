@@ -16,7 +16,7 @@ from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
 from leukstudy.imaging.segment import METHODS, label_cells, segment_nuclei
 from leukstudy.imaging.views import view as view_of
-from leukstudy.imaging.workers import processes
+from leukstudy.imaging.workers import cores, processes
 
 # Images a worker takes at a time, and the fewest that are worth starting processes for: each takes a second to start, and
 # an image of 64 x 64 pixels 7 ms, of 224 x 224 pixels 23 ms.
@@ -143,7 +143,7 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
     A process takes a second to start and to import. This one works from the last chunk on meanwhile, and stays one
     of the `workers`.
     """
-    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    workers = min(workers or cores(), len(chunks))
     if workers == 1 or images < _WORTH_A_POOL:
         return [work(chunk) for chunk in chunks]
     with processes(workers - 1) as pool:
