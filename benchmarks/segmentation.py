@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from leukstudy.imaging.dictionary import QUALITY
 from leukstudy.imaging.io import read_image
-from leukstudy.imaging.quality import QUALITY, judge
+from leukstudy.imaging.quality import judge
 from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
 
 ZHENG_TYPES = {1: "neutrophil", 2: "lymphocyte", 3: "monocyte", 4: "eosinophil", 5: "basophil"}

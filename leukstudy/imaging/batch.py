@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.dictionary import FEATURES
+from leukstudy.imaging.features import all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
 from leukstudy.imaging.segment import METHODS, label_cells, segment_nuclei

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from leukstudy.imaging import preprocess, stain
-from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.dictionary import FEATURES
+from leukstudy.imaging.features import all_features
 from leukstudy.imaging.quality import judge
 from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
 from leukstudy.imaging.views import VIEWS, view
