@@ -14,7 +14,7 @@ import numpy as np
 
 from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging.batch import prepare_all
-from leukstudy.imaging.segment import METHODS
+from leukstudy.imaging.segment import segment_nuclei
 from leukstudy.imaging.workers import cores
 from leukstudy.phantom import write_phantom
 
@@ -69,8 +69,8 @@ def main() -> None:
 
         images = np.load(folder / "a" / "images.npy")
         for method in ("stain", "otsu_green3"):
-            ours = timed(lambda method=method: [METHODS[method](image) for image in images])
-            paper = timed(lambda: [METHODS["otsu_grey"](image) for image in images])
+            ours = timed(lambda method=method: [segment_nuclei(image, method) for image in images])
+            paper = timed(lambda: [segment_nuclei(image, "otsu_grey") for image in images])
             row(f"nuclei by {method}, 1 core", count, ours, "otsu_grey (paper A)", paper)
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 

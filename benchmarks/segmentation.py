@@ -24,7 +24,8 @@ import pandas as pd
 from leukstudy.imaging.dictionary import QUALITY
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.quality import judge
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
+from leukstudy.study.methods import SEGMENTATIONS
 
 ZHENG_TYPES = {1: "neutrophil", 2: "lymphocyte", 3: "monocyte", 4: "eosinophil", 5: "basophil"}
 WORST = 8
@@ -128,7 +129,7 @@ def measure(case: Case) -> tuple[dict, dict, np.ndarray | None]:
     """Scores of every method, flags, and the counts of `matches`."""
     row: dict = {"name": case.name, "kind": case.kind}
     nuclei = segment_nuclei(case.rgb)
-    for method in METHODS:
+    for method in SEGMENTATIONS:
         mask = nuclei if method == "stain" else segment_nuclei(case.rgb, method)
         row[f"nuclei, {method}"] = dice(mask, case.nucleus)
     cells = segment_cells(case.rgb, nuclei)

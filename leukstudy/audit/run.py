@@ -16,7 +16,6 @@ import pandas as pd
 from leukstudy.audit import confounds, leaks
 from leukstudy.audit.burnt_in import overlay_finding
 from leukstudy.audit.findings import (
-    CHECKS,
     Thresholds,
     details_table,
     findings_table,
@@ -26,6 +25,7 @@ from leukstudy.audit.poor_images import quality
 from leukstudy.audit.shortcuts import shortcuts
 from leukstudy.data import DataProblem
 from leukstudy.data.measure import MEASURES
+from leukstudy.study.checks import CHECKS
 
 
 class Audit(NamedTuple):

@@ -15,9 +15,9 @@ from leukstudy.imaging.dictionary import FEATURES
 from leukstudy.imaging.features import all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
-from leukstudy.imaging.segment import METHODS, label_cells, segment_nuclei
-from leukstudy.imaging.views import view as view_of
+from leukstudy.imaging.segment import label_cells, segment_nuclei
 from leukstudy.imaging.workers import cores, processes
+from leukstudy.study.methods import VIEWS, method
 
 # Images a worker takes at a time, and the fewest that are worth starting processes for: each takes a second to start, and
 # an image of 64 x 64 pixels 7 ms, of 224 x 224 pixels 23 ms.
@@ -46,7 +46,7 @@ def prepare_all(
 
     Writes images.npy (N, size, size, 3) uint8 RGB, nuclei.npy and cells.npy (N, size, size) bool, and
     features.csv (image_id and the columns of `FEATURES`, six significant digits). Masks and features are
-    taken of `preprocess.base`, before what `preprocess.finish` does and before the `view` (of `views.VIEWS`), which
+    taken of `preprocess.base`, before what `preprocess.finish` does and before the `view` (of `methods.VIEWS`), which
     are for models; `corner_` features are those of the file. Memory does not grow with N, and the bytes do not depend on `workers`
     (default: one a core). `out` appears whole or not at all: a killed run leaves a hidden folder beside it.
 
@@ -56,8 +56,6 @@ def prepare_all(
     rows = manifest.loc[manifest["excluded"] == "", ["image_id", "path"]]
     if rows.empty:
         raise ValueError("the manifest keeps no image; see its column `excluded`")
-    if segmentation not in METHODS:
-        raise ValueError(f"unknown segmentation method {segmentation!r}; known are: {', '.join(METHODS)}")
     how = {"mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes]}
     how |= {
         "illumination": illumination,
@@ -113,7 +111,7 @@ def prepare_image(
     rgb = base(delivered, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
     nucleus = segment_nuclei(rgb, segmentation)
     labels = label_cells(rgb, nucleus)
-    return view_of(finish(rgb, **last), nucleus, labels, view), rgb, nucleus, labels
+    return method(VIEWS, view, "view")(finish(rgb, **last), nucleus, labels), rgb, nucleus, labels
 
 
 def read_features(folder: Path) -> pd.DataFrame:

@@ -12,10 +12,11 @@ import numpy as np
 from leukstudy.imaging.dictionary import FEATURES
 from leukstudy.imaging.masks import pieces
 from leukstudy.imaging.morphology import colour, shape
-from leukstudy.imaging.preprocess import CORNERS, corner_slice
+from leukstudy.imaging.preprocess import corner_slice
 from leukstudy.imaging.quality import cell_labels, judge, main_cell
 from leukstudy.imaging.stain import density_table
 from leukstudy.imaging.texture import texture
+from leukstudy.study.methods import CORNERS
 
 # The patch in which microscopes' software burns its scale bar, as parts of the image.
 CORNER_WIDTH, CORNER_HEIGHT = 0.35, 0.15
@@ -50,7 +51,7 @@ def corner_features(rgb: np.ndarray) -> dict[str, float]:
     Give the image as delivered: where masks have painted a corner over, these say nothing.
     """
     result = {}
-    for corner in ("bottom-right", *CORNERS[:3]):
+    for corner in CORNERS:
         patch = rgb[corner_slice(rgb.shape, corner, CORNER_WIDTH, CORNER_HEIGHT)].reshape(-1, 3).astype(float)
         name = corner.replace("-", "_")
         for channel, value in zip(_CHANNELS, patch.mean(axis=0), strict=True):

@@ -311,11 +311,11 @@ def test_settings_are_refused_before_any_work(data, tmp_path):
     root, manifest = data
     with pytest.raises(ValueError, match="unknown segmentation method"):
         prepare_all(root, manifest, tmp_path / "out", size=32, segmentation="magic")
-    with pytest.raises(ValueError, match="equalise is 'some'"):
+    with pytest.raises(ValueError, match="unknown equalisation 'some'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, equalise="some")
-    with pytest.raises(ValueError, match="view is 'nucleus'"):
+    with pytest.raises(ValueError, match="unknown view 'nucleus'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, view="nucleus")
-    with pytest.raises(ValueError, match="stain normalisation is 'some'"):
+    with pytest.raises(ValueError, match="unknown stain normalisation 'some'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, stain="some")
     with pytest.raises(ValueError, match="keeps no image"):
         prepare_all(root, manifest.assign(excluded="tiny"), tmp_path / "out", size=32)

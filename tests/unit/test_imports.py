@@ -19,7 +19,10 @@ def test_what_is_hidden_is_not_found_and_comes_back():
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
-        ("import leukstudy.runner", ("pyarrow", "pandas", "matplotlib", "IPython", "rfc3987_syntax")),
+        (
+            "import leukstudy.runner",
+            ("pyarrow", "pandas", "matplotlib", "IPython", "rfc3987_syntax", "cv2", "skimage"),
+        ),
         ("from leukstudy.report import plots; plots.apply_style()", ("seaborn", "scipy", "sklearn")),
         ("import leukstudy.report.compose", ("seaborn", "scipy", "sklearn", "tensorflow")),
         (
