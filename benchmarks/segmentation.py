@@ -3,7 +3,7 @@
     python benchmarks/segmentation.py assets/phantom
     python benchmarks/segmentation.py ../shared/data/zheng-wbc-1
     python benchmarks/segmentation.py ../shared/data/bccd
-    python -m leukstudy.phantom --help      draws fields of view, whose cells are numbered
+    leukstudy phantom --help                draws fields of view, whose cells are numbered
 
 Truth: 0 background, 128 cytoplasm, 255 nucleus (nucleus > 192, cell > 64), in `_truth/<class>/<name>.png` (phantom; with
 `_truth/instances/...` for fields) or, as Zheng delivers it, in `NNN.png` beside `NNN.bmp`, cell types in labels.csv. BCCD's

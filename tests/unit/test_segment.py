@@ -205,5 +205,5 @@ def test_what_is_no_image_is_refused():
         segment_nuclei(np.zeros((5, 5), np.uint8))
     with pytest.raises(ValueError, match="float64"):
         segment_cells(np.zeros((5, 5, 3)))
-    with pytest.raises(ValueError, match="known are: stain, tavakoli"):
+    with pytest.raises(ValueError, match="known: stain, tavakoli"):
         segment_nuclei(np.zeros((5, 5, 3), np.uint8), "otsu")
