@@ -37,20 +37,20 @@ class Thresholds:
     min_groups: int = 5
 
     @classmethod
-    def of(cls, given: "Mapping[str, float] | object | None") -> "Thresholds":
+    def of(cls, limits: "Mapping[str, float] | object | None") -> "Thresholds":
         """Thresholds from a mapping, or an object with such attributes; what it lacks has its default.
 
         Raises ValueError for a key of a mapping that is no threshold.
         """
-        names = [one.name for one in fields(cls)]
-        if given is None or isinstance(given, cls):
-            return given or cls()
-        if isinstance(given, Mapping):
-            wrong = [name for name in given if name not in names]
+        names = [threshold.name for threshold in fields(cls)]
+        if limits is None or isinstance(limits, cls):
+            return limits or cls()
+        if isinstance(limits, Mapping):
+            wrong = [name for name in limits if name not in names]
             if wrong:
                 raise ValueError(f"unknown threshold {wrong[0]!r}; known are: {', '.join(names)}")
-            return cls(**given)
-        return cls(**{name: getattr(given, name) for name in names if hasattr(given, name)})
+            return cls(**limits)
+        return cls(**{name: getattr(limits, name) for name in names if hasattr(limits, name)})
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,18 @@ class Finding:
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """One row a check, with the columns of `FINDINGS`. Up to five images or pairs (a = b) stand as examples."""
     rows = []
-    for one in findings:
-        images = {image for detail in one.details for image in detail[:2] if image}
-        examples = [" = ".join(filter(None, detail[:2])) for detail in one.details[:5]]
-        rows.append((one.check, one.verdict, one.found, len(images), ";".join(examples), one.advice))
+    for finding in findings:
+        images = {image for detail in finding.details for image in detail[:2] if image}
+        examples = [" = ".join(filter(None, detail[:2])) for detail in finding.details[:5]]
+        rows.append(
+            (finding.check, finding.verdict, finding.found, len(images), ";".join(examples), finding.advice)
+        )
     return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
 
 
 def details_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """All images of all findings, with the columns of `DETAILS`."""
-    rows = [(one.check, *detail) for one in findings for detail in one.details]
+    rows = [(finding.check, *detail) for finding in findings for detail in finding.details]
     return pd.DataFrame(rows, columns=list(DETAILS)).astype(DETAILS)
 
 
@@ -98,10 +100,10 @@ def require(findings: pd.DataFrame, fail_on: Sequence[str]) -> None:
     """Raise DataProblem, which says what was found and what to do, where a check named in `fail_on` did not pass."""
     stop = findings[findings["check"].isin(failing(findings, fail_on))]
     if len(stop):
-        said = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
+        lines = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
         raise DataProblem(
             "the audit of data/ found what audit.fail_on names (all images: build/audit/details.csv):\n"
-            + "\n".join(said)
+            + "\n".join(lines)
         )
 
 

@@ -21,7 +21,7 @@ from leukstudy.audit.findings import (
     findings_table,
 )
 from leukstudy.audit.near_duplicates import find_near_duplicates
-from leukstudy.audit.poor_images import quality
+from leukstudy.audit.poor_images import poor_images
 from leukstudy.audit.shortcuts import shortcuts
 from leukstudy.data import DataProblem
 from leukstudy.data.measure import MEASURES
@@ -78,7 +78,7 @@ def run_audit(
         *confounds.confounds(kept, limits),
         *shortcuts(kept, limits),
         burnt_in,
-        *quality(kept, limits),
+        *poor_images(kept, limits),
         leaks.few_groups(kept, limits),
     ]
     order = list(CHECKS)

@@ -56,16 +56,19 @@ def prepare_all(
     rows = manifest.loc[manifest["excluded"] == "", ["image_id", "path"]]
     if rows.empty:
         raise ValueError("the manifest keeps no image; see its column `excluded`")
-    how = {"mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes]}
-    how |= {
+    settings = {
+        "mask_corner": _plain(mask_corner),
+        "mask_boxes": [tuple(map(float, box)) for box in mask_boxes],
+    }
+    settings |= {
         "illumination": illumination,
         "stain": stain,
         "gaussian_sigma": gaussian_sigma,
         "equalise": equalise,
     }
-    how |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
+    settings |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
     prepare_image(
-        np.zeros((2, 2, 3), np.uint8), size=2, **how
+        np.zeros((2, 2, 3), np.uint8), size=2, **settings
     )  # refuses early what no image could be prepared with
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +80,7 @@ def prepare_all(
             np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape).flush()
         paths = [str(Path(root) / path) for path in rows["path"]]
         chunks = [(start, paths[start : start + _CHUNK]) for start in range(0, len(paths), _CHUNK)]
-        work = partial(_prepare_chunk, folder=folder, how=how | {"size": size})
+        work = partial(_prepare_chunk, folder=folder, settings=settings | {"size": size})
         features = [row for chunk in _each(work, chunks, len(paths), workers) for row in chunk]
         table = pd.DataFrame(features, columns=list(FEATURES))
         table.insert(0, "image_id", rows["image_id"].to_numpy())
@@ -152,20 +155,20 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
             for index in reversed(range(len(chunks))):
                 if waiting[index].cancel():  # no other process has begun it
                     own[index] = work(chunks[index])
-            return [own[index] if index in own else one.result() for index, one in enumerate(waiting)]
+            return [own[index] if index in own else job.result() for index, job in enumerate(waiting)]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str, Any]) -> list[dict]:
+def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict[str, Any]) -> list[dict]:
     """Prepare some images into the arrays, from a row on; gives their features."""
     start, paths = chunk
     images, nuclei, cells = (np.load(folder / name, mmap_mode="r+") for name in _arrays(1, 1))
     features = []
     for row, path in enumerate(paths, start):
         delivered = read_image(path)
-        images[row], rgb, nucleus, labels = prepare_image(delivered, **how)
+        images[row], rgb, nucleus, labels = prepare_image(delivered, **settings)
         nuclei[row], cells[row] = nucleus, labels > 0
         features.append(all_features(rgb, nucleus, labels, delivered))
     for array in (images, nuclei, cells):
