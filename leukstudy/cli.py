@@ -1,58 +1,18 @@
-"""The `leukstudy` command: the study's data and its presets."""
-
-import json
+"""The `leukstudy` command: it only sets together the commands of `leukstudy.commands`."""
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from leukstudy.commands import data
-from leukstudy.commands.exits import fail, or_exit
 from leukstudy.commands.phantom import phantom
-from leukstudy.study import paths, presets
+from leukstudy.commands.reproduced import reproduced
+from leukstudy.commands.study import preset, results
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(data.app, name="data")
-app.command("phantom")(phantom)
+for command in (phantom, preset, results, reproduced):
+    app.command()(command)
 
 
 @app.callback()
 def study() -> None:
     """leukstudy: a reproducible study of leukaemia detection in blood-smear images; `dvc repro` runs it."""
-
-
-@app.command()
-def preset(
-    name: str = typer.Argument(None, help="The preset to write into params.yaml; none lists them."),
-) -> None:
-    """List the presets, or write one into params.yaml."""
-    if name is None:
-        table = Table("preset", "what it is", box=None)
-        for known, what in presets.names().items():
-            table.add_row(known, what)
-        Console().print(table)
-        return
-    kept = or_exit(presets.write, name)
-    if kept:
-        print(f"The earlier params.yaml was not a preset; it is kept as {kept.relative_to(paths.ROOT)}.")
-    print(
-        f"params.yaml is now the preset '{name}'. `dvc repro` runs it, `git checkout params.yaml` goes back."
-    )
-
-
-@app.command()
-def results() -> None:
-    """Print the tables of results of `reports/metrics`, one a task, as Markdown; published numbers stand below."""
-    from leukstudy.evaluate.published import published  # noqa: PLC0415 - pandas takes a second to import
-    from leukstudy.report.tables import external_markdown, results_markdown  # noqa: PLC0415
-
-    folder = paths.REPORTS / "metrics"
-    files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
-    if not files:
-        fail(f"{folder} holds no results. `dvc repro` makes them.")
-    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    for task in dict.fromkeys(record["task"] for record in records):
-        mine = [record for record in records if record["task"] == task]
-        print(f"### {task}\n")
-        print(results_markdown(mine, published(task), synthetic=any(record["synthetic"] for record in mine)))
-        print(external_markdown(mine))

@@ -213,9 +213,9 @@ def _folder_of(name: str | None, text: str) -> Path:
             f"'{text}' does not come with the study. `leukstudy data get {text}` fetches it or says how; "
             f"then: leukstudy data use {text}=PATH"
         )
-    known = ", ".join(EMBEDDED)
+    embedded = ", ".join(EMBEDDED)
     raise DataProblem(
-        f"{folder} does not exist and is no embedded source ({known}). Give a folder of class folders, or an archive."
+        f"{folder} does not exist and is no embedded source ({embedded}). Give a folder of class folders, or an archive."
     )
 
 

@@ -15,8 +15,6 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from leukstudy.run.imports import without
-
 
 @cache
 def tensorflow() -> ModuleType:
@@ -34,9 +32,7 @@ def tensorflow() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _quiet_stderr():
-        with without("sklearn"):  # Keras can wrap its models for it: half a second of it and of scipy
-            import keras  # noqa: F401 - now, while it finds none
-            import tensorflow as tf
+        import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
     tf.config.experimental.enable_op_determinism()

@@ -15,20 +15,9 @@ from leukstudy.data.sources import find_source
 from leukstudy.evaluate.published import published
 from leukstudy.report import audit_table, tables
 from leukstudy.report.render import render_notebook
+from leukstudy.study import stages
 from leukstudy.study.experiments import NetworkSettings
-from leukstudy.study.params import READS, Study, fingerprint
-
-TITLES = {
-    "acquire": "Acquire: which images, whose, which may a model learn from, and what could fool it?",
-    "explore": "Explore: what do the images look like?",
-    "prepare": "Prepare: where is the cell, what can be measured on it, and do the classes differ in it?",
-    "train": "Train",
-    "evaluate": "Evaluate: how good, how sure, and how far do shortcuts go?",
-    "interpret": "Interpret: what does each model decide by?",
-    "errors": "Errors: what went wrong, and in whose images?",
-    "report": "Report: how this page was set together",
-    "tune": "Tune: which settings of a head predict best, on folds it has not seen?",
-}
+from leukstudy.study.params import Study, fingerprint
 
 
 def read_records(folder: Path, study: Study) -> list[dict]:
@@ -49,6 +38,16 @@ def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
             _copy_into(history, out / "history", f"{name}.csv")
 
 
+def copy_predictions(predictions: Path, ensembles: Path, out: Path, study: Study) -> None:
+    """Fill `reports/predictions`: the test rows of each experiment (first seed) and ensemble, a CSV each, as they are."""
+    _empty(out)
+    files = {name: predictions / f"{name}.csv" for name in study.train}
+    files |= {name: ensembles / f"{name}.csv" for name in study.ensembles}
+    for name, file in files.items():
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)  # as text: no digit changes
+        rows[rows["split"] == "test"].to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+
+
 def copy_figures(figures: Path, out: Path) -> list[str]:
     """Fill `reports/figures` with `<stage>-<figure>.png` or `.jpg`; give the names."""
     _empty(out)
@@ -60,25 +59,13 @@ def copy_figures(figures: Path, out: Path) -> list[str]:
     return names
 
 
-def notebook_files(study: Study) -> list[tuple[str, str]]:
-    """Give (stem of the executed notebook, title) in the order of their numbers, but the report's own last."""
-    files = []
-    for number, stage in sorted(enumerate(READS, start=1), key=lambda item: item[1] == "report"):
-        stem = f"{number:02d}_{stage}"
-        if stage == "train":
-            files += [(f"{stem}-{name}", f"{TITLES[stage]}: {name}") for name in study.train]
-        else:
-            files.append((stem, TITLES[stage]))
-    return files
-
-
 def render_notebooks(executed: Path, out: Path, study: Study) -> list[dict]:
     """Fill `reports/notebooks` with each executed notebook, as .ipynb and as .html; give what the page links to.
 
     The report's own notebook is not there yet while it runs: the runner adds it when it has ended.
     """
     _empty(out)
-    files = notebook_files(study)
+    files = stages.notebooks(list(study.train))
     for stem, _ in files[:-1]:
         shutil.copyfile(executed / f"{stem}.ipynb", out / f"{stem}.ipynb")
         render_one(out, stem, files)

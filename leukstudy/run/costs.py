@@ -13,10 +13,10 @@ from leukstudy.study.files import write_atomically
 
 
 def record(stage: str, **numbers: float | int | str) -> None:
-    """Merge `numbers` into what is known of `stage` (an experiment's stage is written `train@<experiment>`)."""
+    """Merge `numbers` into the costs of `stage` (an experiment's stage is written `train@<experiment>`)."""
     file = paths.COSTS / f"{stage}.json"
-    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    text = json.dumps({**known, **numbers}, indent=1, sort_keys=True) + "\n"
+    costs = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    text = json.dumps({**costs, **numbers}, indent=1, sort_keys=True) + "\n"
     write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -39,10 +39,10 @@ def write_table(stages: list[str]) -> Path:
         file = paths.COSTS / f"{stage}.json"
         if not file.is_file():
             continue
-        known = json.loads(file.read_text(encoding="utf-8"))
-        total += known.get("wall_s", 0.0)
+        costs = json.loads(file.read_text(encoding="utf-8"))
+        total += costs.get("wall_s", 0.0)
         columns = ("wall_s", "seeds", "fit_s", "embed_s", "epochs", "images_per_s", "peak_memory_mb")
-        cells = [known.get(key) for key in columns]
+        cells = [costs.get(key) for key in columns]
         lines.append(f"| {stage} | " + " | ".join("" if c is None else f"{c:,.0f}" for c in cells) + " |")
     lines += [f"| sum | {total:,.0f} | | | | | | |", ""]
     target = paths.REPORTS / "costs.md"

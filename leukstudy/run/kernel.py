@@ -1,4 +1,4 @@
-"""The kernel of a stage, started before the runner needs it: it boots while the runner imports its own half second."""
+"""The kernel in which a stage's notebook runs."""
 
 import atexit
 import os

@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from leukstudy.study import experiments, paths, schema
 from leukstudy.study.schema import Block, Name, unknown
+from leukstudy.study.stages import STAGES
 from leukstudy.study.tune import Tune
 from leukstudy.study.tune import check as check_tune
 
@@ -62,22 +63,6 @@ class Study(Block):
     def of(cls, params: dict | None) -> "Study":
         """Give the study from what papermill handed over, or from `params.yaml` where a notebook runs by hand."""
         return load() if params is None else parse(params, "the parameters handed to the notebook")
-
-
-# The blocks each stage reads; `dvc.yaml` declares the same (a test compares them). `train` and `tasks` are whole
-# for the stages that compare experiments, and narrowed to one experiment for the stages that train it or tune it. The
-# order numbers the notebooks.
-READS = {
-    "acquire": ("data", "split", "audit", "plots"),
-    "explore": ("explore", "tasks", "plots"),
-    "prepare": ("prepare", "plots"),
-    "tune": ("tune", "train", "defaults", "tasks"),
-    "train": ("train", "defaults", "tasks"),
-    "evaluate": ("evaluate", "train", "defaults", "ensembles", "tasks", "plots"),
-    "interpret": ("interpret", "train", "defaults", "tasks", "plots"),
-    "errors": ("errors", "train", "defaults", "tasks", "plots"),
-    "report": ("report", "train", "defaults", "ensembles", "tasks", "plots"),
-}
 
 
 def fingerprint(block: Block) -> str:
@@ -185,15 +170,15 @@ def stage_params(study: Study, stage: str, experiment: str | None = None) -> dic
 
     Raises BadParams where `train` is asked for an experiment that `params.yaml` does not have.
     """
-    if stage not in READS:
-        raise BadParams(unknown(stage, READS, "stage"))
-    given = study.model_dump(include=set(READS[stage]))
+    if stage not in STAGES:
+        raise BadParams(unknown(stage, STAGES, "stage"))
+    blocks = study.model_dump(include=set(STAGES[stage].blocks))
     if stage == "tune":
         experiment = study.tune.experiment
     if stage in ("train", "tune"):
         if experiment not in study.train:
             raise BadParams(f"params.yaml: {unknown(str(experiment), study.train, 'experiment')}")
         task = study.train[experiment].task
-        given["train"] = {experiment: given["train"][experiment]}
-        given["tasks"] = {task: given["tasks"][task]}
-    return given
+        blocks["train"] = {experiment: blocks["train"][experiment]}
+        blocks["tasks"] = {task: blocks["tasks"][task]}
+    return blocks

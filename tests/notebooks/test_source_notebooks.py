@@ -8,8 +8,9 @@ import pytest
 
 from leukstudy import runner
 from leukstudy.study import paths
+from leukstudy.study.stages import STAGES
 
-NOTEBOOKS = [runner.source_notebook(stage) for stage in runner.STAGES]
+NOTEBOOKS = [runner.source_notebook(stage) for stage in STAGES]
 
 
 def cells(path, kind="code"):

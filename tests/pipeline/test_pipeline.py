@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from leukstudy import runner
-from leukstudy.study import params, paths
+from leukstudy.study import paths
+from leukstudy.study.stages import STAGES
 
 # What only runs, reads parameters, writes files, or draws: a change there is no reason to train again (docs/decisions.md).
 PLUMBING = ("leukstudy.study", "leukstudy.run", "leukstudy.report", "leukstudy.data.provenance")
@@ -21,13 +22,13 @@ def stages() -> dict:
 
 
 def test_every_stage_has_its_notebook_its_description_and_its_parameters(stages):
-    assert tuple(stages) == runner.STAGES
+    assert tuple(stages) == tuple(STAGES)
     for name, stage in stages.items():
         assert len(stage["desc"]) > 40
         assert stage["cmd"].startswith(f"python -m leukstudy.runner {name}")
         assert f"notebooks/{runner.source_notebook(name).name}" in stage["deps"]
         declared = tuple(block.split(".")[0] for block in stage["params"])
-        assert declared == params.READS[name]
+        assert declared == STAGES[name].blocks
 
 
 def imported_by(source: str) -> set[str]:
@@ -65,7 +66,7 @@ def code_behind(notebook: Path) -> set[str]:
     return seen
 
 
-@pytest.mark.parametrize("stage", [name for name in runner.STAGES if name != "report"])
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "report"])
 def test_a_stage_depends_on_all_code_its_numbers_come_from(stages, stage):
     declared = [dependency for dependency in stages[stage]["deps"] if dependency.startswith("leukstudy")]
     for module in code_behind(runner.source_notebook(stage)):

@@ -182,8 +182,11 @@ def test_a_source_notebook_runs_by_hand_from_its_own_folder(smoke, tmp_path, not
 def test_the_same_parameters_give_the_same_bytes(smoke):
     lock = (smoke.folder / "dvc.lock").read_bytes()
     shutil.rmtree(smoke.folder / "build" / "cache")  # embeddings are made anew too
+    smoke.git("add", "--all")
+    smoke.git("commit", "--quiet", "--message", "results")
     smoke.run("dvc", "repro", "--force")
     assert (smoke.folder / "dvc.lock").read_bytes() == lock
+    assert smoke.run("leukstudy", "reproduced").stdout.endswith("reproduced: byte for byte\n")
 
 
 @pytest.fixture

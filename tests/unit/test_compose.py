@@ -36,7 +36,13 @@ def test_metrics_of_ensembles_are_copied_and_leftovers_are_not(evaluated, tmp_pa
     ]  # fmt: skip
 
 
-def test_the_pages_of_all_stages_are_linked_in_a_row_the_reports_own_last():
-    stems = [stem for stem, _ in compose.notebook_files(STUDY)]
-    assert stems[:5] == ["01_acquire", "02_explore", "03_prepare", "05_train-forest", "06_evaluate"]
-    assert stems[-2:] == ["04_tune", "09_report"]
+def test_predictions_of_the_test_split_are_copied_to_the_digit(tmp_path):
+    table = "image_id,split,p_ALL\n007,train,0.1\nNA,test,0.123450\n"
+    for name in ("predictions/forest", "ensembles/both", "predictions/leftover"):
+        file = tmp_path / f"{name}.csv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(table)
+    out = tmp_path / "out"
+    compose.copy_predictions(tmp_path / "predictions", tmp_path / "ensembles", out, STUDY)
+    assert sorted(path.name for path in out.iterdir()) == ["both.csv", "forest.csv"]
+    assert (out / "both.csv").read_text() == "image_id,split,p_ALL\nNA,test,0.123450\n"

@@ -10,7 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from leukstudy import runner
-from leukstudy.run import kernel
+from leukstudy.run import kernel, progress
+from leukstudy.run.settle import settle
 from leukstudy.study import params, paths
 
 
@@ -28,7 +29,7 @@ def test_settling_removes_what_changes_and_keeps_what_was_shown():
     book = new_notebook(
         cells=[new_markdown_cell("# title"), injected, cell], metadata={"papermill": {"start": 1}}
     )
-    runner.settle(book, {"params": {"train": {"e": {"seed": 7}}}, "experiment": "e"})
+    settle(book, {"params": {"train": {"e": {"seed": 7}}}, "experiment": "e"})
     nbformat.validate(book)
     assert "papermill" not in book.metadata
     assert [c.id for c in book.cells] == ["cell-00", "cell-01", "cell-02"]
@@ -41,10 +42,10 @@ def test_settling_removes_what_changes_and_keeps_what_was_shown():
 
 
 def test_progress_puts_the_time_before_each_line_however_it_is_cut(monkeypatch):
-    monkeypatch.setattr(runner.time, "time", lambda: 1000.0 + 75)
+    monkeypatch.setattr(progress.time, "time", lambda: 1000.0 + 75)
     monkeypatch.setenv("LEUKSTUDY_STARTED", "1000")
     out = io.StringIO()
-    stream = runner.Progress(out)
+    stream = progress.Progress(out)
     for piece in ("epoch 1", "/2 loss 0.5\nepoch 2/2", "\n", "half"):
         stream.write(piece)
     stream.say("done")
