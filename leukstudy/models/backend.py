@@ -25,7 +25,8 @@ def tensorflow() -> ModuleType:
     - XLA stays off: compiling DenseNet201's training step with it takes over 14 minutes on a CPU.
     - Without a GPU, Grappler's meta-optimiser is off too: it takes 17 s of DenseNet201's first step and its
       fusions do not make the later steps faster.
-    - On a GPU, memory is taken as it is needed, so that a notebook left open does not block the next stage.
+    - On a GPU, memory is taken as it is needed, so that a notebook left open does not block the next stage; float32 is
+      float32 there, and not TF32 (bfloat16, `mixed_precision`, is the fast way).
     - On a CPU, batch normalisation divides by a square root (`_batch_normalisation`).
 
     Raises ImportError with TensorFlow's own messages where it cannot be imported.
@@ -39,6 +40,7 @@ def tensorflow() -> ModuleType:
         gpus = tf.config.list_physical_devices("GPU")
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_jit(False)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
@@ -91,20 +93,25 @@ def several_devices() -> Any:
     return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
 
 
-@contextmanager
-def precision(mixed: bool, say: Callable[[str], None]) -> Iterator[None]:
-    """Build and train networks in bfloat16 with float32 weights (`mixed`) where there is a GPU, else in float32."""
-    if mixed and not has_gpu():
+def policy_of(mixed_precision: bool, say: Callable[[str], None]) -> str:
+    """Keras' name for what a training computes in: bfloat16 with float32 weights on a GPU that is asked to, else float32."""
+    if mixed_precision and not has_gpu():
         say("mixed_precision: there is no GPU here; the training is in float32")
-        mixed = False
+    return "mixed_bfloat16" if mixed_precision and has_gpu() else "float32"
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build and train networks by this policy of Keras; the policy before comes back."""
     tensorflow()
     import keras
 
-    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(before)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 
 from leukstudy.imaging.resize import resize_all
 from leukstudy.models import onnx_engine
-from leukstudy.models.backend import has_gpu, seed_everything, tensorflow
+from leukstudy.models.backend import has_gpu, precision, seed_everything, tensorflow
 from leukstudy.models.network import embedder
 from leukstudy.models.store import digest, find, keep, remember_array
 from leukstudy.models.weights import weights_identity
@@ -94,15 +94,17 @@ def images_digest(images: np.ndarray) -> str:
 
 def export_onnx(path: Path, *, model: str, weights: str, scaling: str, image_size: int) -> None:
     """Write the backbone with its scaling and pooling as ONNX: input (N, 3, S, S) uint8, output (N, D) float32."""
-    seed_everything(0)
-    proto = onnx_engine.convert(embedder(model, weights=weights, scaling=scaling, image_size=image_size))
+    with precision("float32"):
+        seed_everything(0)
+        proto = onnx_engine.convert(embedder(model, weights=weights, scaling=scaling, image_size=image_size))
     keep(path, lambda temporary: temporary.write_bytes(proto.SerializeToString()))
 
 
 def _by_tensorflow(images: np.ndarray, source: dict, batch: int) -> np.ndarray:
     tf = tensorflow()
-    seed_everything(0)
-    network = embedder(**source)
+    with precision("float32"):  # whatever the training that asks computes in: the cache knows no other
+        seed_everything(0)
+        network = embedder(**source)
     shape = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
     run = tf.function(
         lambda pixels: network(pixels, training=False), input_signature=[shape], jit_compile=False

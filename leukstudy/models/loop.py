@@ -135,8 +135,8 @@ class Steps:
     def arrays(self) -> dict[str, list[np.ndarray]]:
         """All that training has changed: the network's variables, random states included, and the optimiser's."""
         return {
-            "model": [np.asarray(variable) for variable in self.model.variables],
-            "optimiser": [np.asarray(variable) for variable in self.optimiser.variables],
+            "model": [variable.numpy() for variable in self.model.variables],
+            "optimiser": [variable.numpy() for variable in self.optimiser.variables],
         }
 
     def restore(self, arrays: dict[str, list[np.ndarray]]) -> None:
@@ -148,7 +148,7 @@ class Steps:
     @property
     def rate(self) -> float:
         """The learning rate."""
-        return float(np.asarray(self.optimiser.learning_rate))
+        return float(self.optimiser.learning_rate.numpy())
 
     @rate.setter
     def rate(self, rate: float) -> None:

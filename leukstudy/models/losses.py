@@ -31,13 +31,13 @@ def optimiser(settings: NetworkSettings, variables: list[Any]) -> Any:
     tensorflow()
     import keras
 
-    decay = {"weight_decay": settings.weight_decay or None}
+    rate, decay = settings.learning_rate, settings.weight_decay
     made = {
-        "adam": keras.optimizers.Adam,
-        "adamw": lambda rate: keras.optimizers.AdamW(rate, **decay),
-        "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **decay),
-    }[settings.optimiser](settings.learning_rate)
-    if settings.weight_decay:
+        "adam": lambda: keras.optimizers.Adam(rate),
+        "adamw": lambda: keras.optimizers.AdamW(rate, weight_decay=decay),
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay or None),
+    }[settings.optimiser]()
+    if decay:
         made.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
     made.build(variables)
     return made

@@ -19,7 +19,7 @@ import pandas as pd
 from leukstudy.imaging.resize import resize_all
 from leukstudy.models import classical, loop, network
 from leukstudy.models.augment import AugmentedImages
-from leukstudy.models.backend import has_gpu, precision, reseed, seed_everything, several_devices
+from leukstudy.models.backend import has_gpu, policy_of, precision, reseed, seed_everything, several_devices
 from leukstudy.models.batches import class_weights, image_batches, steps_an_epoch
 from leukstudy.models.checkpoint import Checkpoint
 from leukstudy.models.embed import embed, images_digest
@@ -78,7 +78,7 @@ def run(settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Settin
     if settings.xla and not has_gpu():
         where.say("xla: there is no GPU here; the training is not compiled")
     train = {"scratch": _scratch, "frozen": _frozen, "fine_tune": _fine_tune}[settings.mode]
-    with precision(settings.mixed_precision, where.say):
+    with precision(policy_of(settings.mixed_precision, where.say)):
         return train(settings, images, rows, where)
 
 

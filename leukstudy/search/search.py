@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from leukstudy.data.labels import rows_of_task
-from leukstudy.models.backend import precision
+from leukstudy.models.backend import policy_of, precision
 from leukstudy.search.heads import UNTRACED, Heads
 from leukstudy.statistics import predictions
 from leukstudy.statistics.metrics import weighted_scores
@@ -107,7 +107,7 @@ def search(
             say(f"{said}: {tune.metric} {value:.4f}" if np.isfinite(value) else f"{said}: diverged")
         return float(found[key][METRICS.index(tune.metric), 0])
 
-    with precision(settings.mixed_precision, say):
+    with precision(policy_of(settings.mixed_precision, say)):
         score({})
         if tune.method == "grid":
             for point in sorted(grid_points(tune.grid), key=_graph_first):

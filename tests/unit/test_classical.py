@@ -2,15 +2,15 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from leukstudy.models.classical import embedding_columns, parameters, pipeline, select, smote
-from leukstudy.models.fit import fit, load
-from leukstudy.models.saved import BadModel, save
+from leukstudy.models.fit import fit
+from leukstudy.models.saved import BadModel, load, save
+from leukstudy.study.experiments import ClassicalSettings, Embedding
 from leukstudy.study.zoo import ZOO
 
 CLASSES = ["healthy", "leukaemia"]
@@ -21,7 +21,7 @@ def settings(**changes):
     base = {
         "task": "detection",
         "model": "logistic",
-        "seed": 1,
+        "seeds": [changes.pop("seed", 1)],
         "baseline": False,
         "features": ["morph"],
         "embedding": None,
@@ -31,7 +31,7 @@ def settings(**changes):
         "learning_rate": 0.1,
     }  # fmt: skip
     own = {key: own[key] for key in TAKES[changes.get("model", "logistic")]}
-    return SimpleNamespace(**base | own | {"class_weight": "balanced", "resample": "none"} | changes)
+    return ClassicalSettings(**base | own | {"class_weight": "balanced", "resample": "none"} | changes)
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_on_an_embedding(model, tmp_path):
     images = rng.integers(0, 100, (40, 32, 32, 3)).astype(np.uint8)
     images[y == 1, 8:24, 8:24, 0] += 120
     source = {"model": "efficientnet_lite0", "weights": "none", "scaling": "imagenet", "image_size": 32}
-    given = settings(model=model, features=[], embedding=SimpleNamespace(**source))
+    given = settings(model=model, features=[], embedding=Embedding.model_construct(**source))
     table = embedding_columns(embed(images, **source, cache=tmp_path / "cache"))
     assert list(table.columns[[0, -1]]) == ["embedding_0000", "embedding_1279"]
     assert (table.dtypes == np.float64).all()

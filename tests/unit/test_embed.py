@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models import embed as module
-from leukstudy.models.embed import check_images, embed, resize
+from leukstudy.models.embed import check_images, embed
 from leukstudy.models.network import embedder
 
 SIZE = 32
@@ -14,7 +15,7 @@ SIZE = 32
 def converted():
     """ONNX Runtime for a handful of images too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FEW_PIXELS", 0)
+        patch.setattr(module, "WORTH_CONVERTING", 0)
         yield
 
 
@@ -39,27 +40,32 @@ def again(images, cache, **changes):
 
 def test_onnx_equals_keras(images, embedded):
     network = embedder("efficientnet_lite0", weights="imagenet", scaling="imagenet", image_size=SIZE)
-    expected = network(resize(images, SIZE).astype(np.float32), training=False).numpy()
+    expected = network(resize_all(images, SIZE).astype(np.float32), training=False).numpy()
     assert embedded.dtype == np.float32 and embedded.shape == (5, 1280)
     assert np.abs(embedded - expected).max() < 1e-4
     assert embedded.std() > 0.05
 
 
 def test_a_few_images_are_not_worth_a_conversion(images, embedded, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "FEW_PIXELS", 5 * SIZE**2 + 1)
+    monkeypatch.setattr(module, "WORTH_CONVERTING", 5 * SIZE**2 + 1)
     few = embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path)
     assert not list(tmp_path.glob("backbone-*"))
     assert np.abs(few - embedded).max() < 1e-4
-    monkeypatch.setattr(module, "FEW_PIXELS", 5 * SIZE**2)
+    monkeypatch.setattr(module, "WORTH_CONVERTING", 5 * SIZE**2)
     embed(images, model="efficientnet_lite0", image_size=SIZE, cache=tmp_path / "other")
     assert list((tmp_path / "other").glob("backbone-*"))
+
+
+def test_a_network_whose_sums_depend_on_the_processor_is_left_to_tensorflow(images, tmp_path):
+    embed(images, model="resnet34", weights="none", image_size=SIZE, cache=tmp_path)
+    assert not list(tmp_path.glob("backbone-*"))
 
 
 def test_second_call_reads_the_cache(images, embedded, cache, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(module, "_on_cpu", never)
+    monkeypatch.setattr(module.onnx_engine, "in_threads", never)
     assert np.array_equal(again(images, cache), embedded)
     changed = images.copy()
     changed[4, 39, 47, 2] ^= 1
@@ -122,7 +128,7 @@ def test_memory_mapped_images_and_none(images, embedded, cache, tmp_path):
 def test_resize_keeps_type_and_means():
     flat = np.full((2, 50, 70, 3), (10, 100, 200), np.uint8)
     for size in (20, 60, 200):
-        small = resize(flat, size)
+        small = resize_all(flat, size)
         assert small.shape == (2, size, size, 3) and small.dtype == np.uint8
         assert (small == (10, 100, 200)).all()
 

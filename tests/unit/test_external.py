@@ -7,7 +7,7 @@ from fabricate_records import record
 
 from leukstudy.evaluate.record import Identity, Provenance, Record, Unscored
 from leukstudy.evaluate.summary import evaluate_experiment, evaluate_external
-from leukstudy.models import train
+from leukstudy.models import fit as training
 from leukstudy.report.tables import external_html, external_markdown
 from leukstudy.study.experiments import ClassicalSettings
 
@@ -97,11 +97,11 @@ def test_external_rows_are_predicted_and_teach_nothing():
     )  # fmt: skip
     groups = np.array([f"g{i // 6}" for i in range(120)])
     told = {"features": features, "y": y, "split": split, "classes": ["a", "b"], "groups": groups}
-    fit = train.fit(settings, **told, say=lambda _: None)
+    fit = training.fit(settings, **told, say=lambda _: None)
     assert fit.probabilities.shape == (120, 2)
     told["y"] = np.where(split == "external", 1 - y, y)  # wrong labels outside change nothing inside
-    again = train.fit(settings, **told, say=lambda _: None)
+    again = training.fit(settings, **told, say=lambda _: None)
     np.testing.assert_array_equal(fit.probabilities, again.probabilities)
     told["split"] = np.where(np.arange(120) == 0, "external", split)  # the first image of a training group
     with pytest.raises(ValueError, match="in more than one part of the split"):
-        train.fit(settings, **told, say=lambda _: None)
+        training.fit(settings, **told, say=lambda _: None)

@@ -8,8 +8,9 @@ from ruamel.yaml import YAML
 from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.models.backend import seed_everything
-from leukstudy.models.fit import fit, load
+from leukstudy.models.fit import fit
 from leukstudy.models.network import embedder
+from leukstudy.models.saved import load
 from leukstudy.study import paths, presets
 from leukstudy.study.experiments import AnyExperiment, completed
 from leukstudy.study.params import Study

@@ -19,7 +19,7 @@ def planted(classes=2):
         model.get_layer(name).set_weights([passes, np.zeros(3, np.float32)])
     cells = model.get_layer("pool").output.shape[1] // 3
     if classes == 2:  # red speaks for class 1, blue for class 0
-        kernel = np.tile(np.array([[1.0], [0.0], [-1.0]], np.float32), (cells, 1))
+        kernel = np.tile(np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]], np.float32), (cells, 1))
     else:
         kernel = np.tile(np.eye(3, dtype=np.float32), (cells, 1))
     model.get_layer("logits").set_weights([kernel, np.zeros(kernel.shape[1], np.float32)])
@@ -66,8 +66,8 @@ def test_heat_is_on_the_patch_of_each_of_three_classes():
 def test_gradient_is_of_the_logit_not_the_saturated_probability():
     model = planted()
     kernel, bias = model.get_layer("logits").get_weights()
-    model.get_layer("logits").set_weights([kernel * 1000, bias + 1000])
-    assert float(model(patches()[:, ::2, ::2].astype(np.float32))[0, 0]) == 1.0
+    model.get_layer("logits").set_weights([kernel * 1000, bias + np.array([0, 1000])])
+    assert float(model(patches()[:, ::2, ::2].astype(np.float32))[0, 1]) == 1.0
     assert share(gradcam(model, patches(), 1)[0], *TOP_LEFT) > 0.95
 
 

@@ -1,15 +1,17 @@
 """Every network of the zoo: its published size, flat and named, saved and read back, trainable to its last weight."""
 
 import functools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from leukstudy.explain.gradcam import gradcam, last_feature_layer
 from leukstudy.models import saved
 from leukstudy.models.backend import seed_everything, tensorflow
-from leukstudy.models.network import classifier, embedder, logits_model
+from leukstudy.models.network import backbone_of, classifier, embedder, logits_model
+from leukstudy.study import paths
+from leukstudy.study.experiments import NetworkSettings, completed
 from leukstudy.study.zoo import ZOO, model_spec
 
 SIZE, FILTERS = 32, [4, 8]
@@ -44,23 +46,22 @@ LAST = {
     "efficientnet_b3": "top_activation", "efficientnet_lite0": "head_relu6", "hybrid_vit": "head_relu",
 }  # fmt: skip
 ALL = list(LAST)
+DEFAULTS = YAML(typ="safe").load(paths.PARAMS.read_text(encoding="utf-8"))["defaults"]
 
 
 def settings(name):
-    return SimpleNamespace(
-        model=name.removesuffix("-se"), mode="scratch", seed=0, weights="none", scaling="imagenet", image_size=SIZE,
-        filters=FILTERS, squeeze_excite=name.endswith("-se"), head_units=0, dropout=0.5, batch_size=4,
-    )  # fmt: skip
+    own = {
+        "like": "network", "task": "typing", "model": name.removesuffix("-se"), "seeds": [0], "image_size": SIZE,
+        "head_units": 0, "batch_size": 4,
+    }  # fmt: skip
+    if own["model"] == "cnn":
+        own |= {"filters": FILTERS, "squeeze_excite": name.endswith("-se")}
+    return NetworkSettings(**completed("test", own, DEFAULTS))
 
 
 def build(name, seed=0):
     seed_everything(seed)
-    own = settings(name)
-    backbone = embedder(
-        own.model, weights="none", scaling=own.scaling, image_size=SIZE, filters=FILTERS,
-        squeeze_excite=own.squeeze_excite,
-    )  # fmt: skip
-    return classifier(backbone, classes=3, head_units=0, dropout=0.5, normalise=False)
+    return classifier(backbone_of(settings(name)), classes=3, head_units=0, dropout=0.5, normalise=False)
 
 
 @functools.cache

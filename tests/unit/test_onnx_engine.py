@@ -1,12 +1,11 @@
 """The engine's graph computes what Keras computes, in the form that ONNX Runtime fuses, and the same in any number of threads."""
 
-from collections import Counter
-
 import keras
 import numpy as np
 import onnx
 import pytest
 
+from leukstudy.imaging import workers
 from leukstudy.models import onnx_engine
 from leukstudy.models.backend import seed_everything
 
@@ -72,9 +71,8 @@ def test_equals_keras(model, run, images):
 def test_graph_has_the_form_that_fuses(proto):
     nodes = proto.graph.node
     kinds = [node.op_type for node in nodes]
-    assert kinds[:4] == ["Transpose", "Cast", "Mul", "Add"], "scaling runs over planes"
-    assert Counter(kinds)["Transpose"] == 1 and Counter(kinds)["BatchNormalization"] == 2
-    assert kinds.index("AveragePool") < max(i for i, kind in enumerate(kinds) if kind == "Conv")
+    assert kinds[:3] == ["Cast", "Mul", "Add"], "scaling runs over planes"
+    assert "Transpose" not in kinds
     assert [given.name for given in proto.graph.input] == ["image"]
     assert proto.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
 
@@ -90,7 +88,7 @@ def test_neither_threads_nor_batches_change_a_bit(run, images, monkeypatch, step
     whole = run(images)
     monkeypatch.setattr(onnx_engine, "PIXELS", step * SIZE**2)
     for threads in (1, 2, 5):
-        monkeypatch.setattr(onnx_engine, "cores", lambda threads=threads: threads)
+        monkeypatch.setattr(workers, "cores", lambda threads=threads: threads)
         parts = onnx_engine.in_threads(lambda part: run(images[part]), len(images), SIZE)
         assert parts.tobytes() == whole.tobytes()
 
@@ -114,22 +112,3 @@ def test_a_failing_slice_stops_the_rest():
     with pytest.raises(ValueError, match="damaged image"):
         onnx_engine.in_threads(work, 100_000, 1000)
     assert len(started) < 100_000
-
-
-@pytest.mark.parametrize("constant", [np.ones((4, 1, 1)), np.ones((1, 1, 1)), np.ones((5, 1))])
-def test_what_is_no_product_by_channel_is_left_alone(constant):
-    """One number, one a row, or one a plane of something that is not (N, C, H, W)."""
-    shape = (4, 5, 6) if constant.shape == (4, 1, 1) else (2, 4, 5, 6)
-    made = onnx.helper.make_graph(
-        [onnx.helper.make_node("Mul", ["image", "constant"], ["out"])],
-        "product",
-        [onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)],
-        [
-            onnx.helper.make_tensor_value_info(
-                "out", onnx.TensorProto.FLOAT, np.broadcast_shapes(shape, constant.shape)
-            )
-        ],
-        [onnx.numpy_helper.from_array(constant.astype(np.float32), "constant")],
-    )
-    given = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    assert [node.op_type for node in onnx_engine.tidy(given).graph.node] == ["Mul"]

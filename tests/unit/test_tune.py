@@ -138,7 +138,7 @@ def test_no_group_is_on_two_sides_of_a_fold(cache, change, watched):
     ],
 )
 def test_a_head_is_trained_as_the_study_trains_it(cache, change):
-    """The same rows through `train.fit` give the same probabilities, to the rounding of the standardisation."""
+    """The same rows through `training.fit` give the same probabilities, to the rounding of the standardisation."""
     table = manifest()
     # one class is rarer, so that resampling has something to do
     table = table[~table["group_id"].isin(["ALL1"])].reset_index(drop=True)
