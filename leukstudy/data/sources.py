@@ -1,6 +1,6 @@
 """Looking up sources, and reading one: the registry's facts applied to what its adapter finds.
 
-The facts are in `registry`. Adding a source is one entry there and, where its files have a form of their own,
+The facts are in registry.yaml. Adding a source is one record there and, where its files have a form of their own,
 one module in `adapters` whose `rows(root)` gives the columns of `adapters.layout.COLUMNS`.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters.layout import COLUMNS, OFFICIAL_SPLITS
-from leukstudy.data.registry import ENTRIES, Source
+from leukstudy.data.registry import SOURCES, Source
 from leukstudy.study.methods import unknown
 
 __all__ = [
@@ -27,9 +27,6 @@ __all__ = [
     "find_source",
     "source_rows",
 ]
-
-SOURCES: dict[str, Source] = {entry.name: entry for entry in ENTRIES}
-"""Every known source by its name."""
 
 
 def find_source(name: str) -> Source:

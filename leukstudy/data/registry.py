@@ -1,6 +1,10 @@
-"""What the registry says of one dataset: a record, and the words it may use."""
+"""The registry: the facts of every dataset, read from registry.yaml; how they are looked up is in `sources`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter
+from ruamel.yaml import YAML
 
 GATES = {
     "open": "anyone may download it",
@@ -29,9 +33,9 @@ class Source:
     title: how the report calls it.
     adapter: the module of `leukstudy.data.adapters` that reads it.
     licence: the terms.
-    home: where its publisher describes it, '' for data that live here.
     group_level: the finest level known to be independent: one of `GROUP_LEVELS`; auto goes by what is found.
     groups: what a reader must know of the groups.
+    home: where its publisher describes it, '' for data that live here.
     synthetic: drawn rather than photographed; every report on it says so.
     cautions: known traps and defects, one sentence each.
     doi, citation: of the data, or of the paper that describes them.
@@ -50,13 +54,15 @@ class Source:
     tested: on what its adapter was tested.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     name: str
     title: str
     adapter: str
     licence: str
-    home: str
     group_level: str
     groups: str
+    home: str = ""
     synthetic: bool = False
     cautions: tuple[str, ...] = ()
     doi: str = ""
@@ -78,11 +84,21 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse words that no reader of the registry knows."""
-        for name, known in (("gate", GATES), ("label_kind", LABEL_KINDS), ("group_level", GROUP_LEVELS)):
-            if getattr(self, name) not in known:
+        for name, words in (("gate", GATES), ("label_kind", LABEL_KINDS), ("group_level", GROUP_LEVELS)):
+            if getattr(self, name) not in words:
                 raise ValueError(
-                    f"source {self.name!r}: {name} is {getattr(self, name)!r}; known: {', '.join(known)}"
+                    f"source {self.name!r}: {name} is {getattr(self, name)!r}; known: {', '.join(words)}"
                 )
+
+
+def _read(file: Path) -> dict[str, Source]:
+    records = YAML(typ="safe").load(file)
+    source = TypeAdapter(Source)
+    return {name: source.validate_python({"name": name, **facts}) for name, facts in records.items()}
+
+
+SOURCES: dict[str, Source] = _read(Path(__file__).with_suffix(".yaml"))
+"""Every source by its name: our own, those with leukaemia, those of normal cells. A new source is a record in registry.yaml."""
 
 
 def facts_of(source: Source) -> list[tuple[str, str]]:
@@ -107,7 +123,7 @@ def facts_of(source: Source) -> list[tuple[str, str]]:
         ("groups", source.groups),
         ("layout", source.layout),
         ("adapter", source.adapter),
-        *(("checksum", f"{file} {known}") for file, known in source.checksums.items()),
+        *(("checksum", f"{file} {digest}") for file, digest in source.checksums.items()),
         ("kaggle", source.kaggle),
         *(("download", url) for url in source.download),
         ("overlaps with", ", ".join(source.overlaps)),
