@@ -31,7 +31,7 @@ FLAWS: dict[str, str] = {
 }
 """What can be planted, and what it is. "The first class" is the first in the order of CLASSES that is enrolled."""
 
-# Shift of the tied stain, in standard deviations over all pictures of the effects of `patients.EFFECTS`.
+# Shift of the tied stain, in standard deviations over all pictures of the `effects` of model.yaml.
 STAIN_SHIFT = {"violet": 1.2, "eosin": 1.5, "haze": 2.5, "warmth": 2.0, "exposure": -1.0}
 PATIENT_SHARE = 0.08  # share of a class's patients that a flaw of patients touches, at least one
 IMAGE_SHARE = 0.06  # share of all pictures that a flaw of pictures touches, at least one of each kind
