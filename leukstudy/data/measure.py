@@ -3,41 +3,14 @@
 All of it is cheap and knows nothing of cells: these are the things that should not tell the classes apart.
 """
 
+import csv
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-MEASURES: dict[str, tuple[str, str]] = {
-    "bytes": ("byte", "size of the file"),
-    "format": ("", "format of the file by its content, as Pillow names it"),
-    "camera": ("", "make, model and software in the EXIF block; empty where there is none"),
-    "brightness": ("0-255", "mean grey"),
-    "contrast": ("0-255", "standard deviation of grey"),
-    "saturation": ("0-1", "mean saturation (HSV)"),
-    "background_red": ("0-255", "90th percentile of red: the bright field"),
-    "background_green": ("0-255", "90th percentile of green"),
-    "background_blue": ("0-255", "90th percentile of blue"),
-    "border_red": ("0-255", "mean red of the outermost 4% on each side"),
-    "border_green": ("0-255", "mean green of the outermost 4% on each side"),
-    "border_blue": ("0-255", "mean blue of the outermost 4% on each side"),
-    "top_left_mean": ("0-255", "mean grey of the top left corner (25% of the width, 15% of the height)"),
-    "top_left_sd": ("0-255", "standard deviation of grey in that corner"),
-    "top_right_mean": ("0-255", "mean grey of the top right corner"),
-    "top_right_sd": ("0-255", "standard deviation of grey in that corner"),
-    "bottom_left_mean": ("0-255", "mean grey of the bottom left corner"),
-    "bottom_left_sd": ("0-255", "standard deviation of grey in that corner"),
-    "bottom_right_mean": ("0-255", "mean grey of the bottom right corner"),
-    "bottom_right_sd": ("0-255", "standard deviation of grey in that corner"),
-    "sharpness": ("0-1", "share of the variation between neighbouring pixels that blurring would take away"),
-    "dark": ("0-1", "share of pixels whose brightest channel is 5 or less"),
-    "bright": ("0-1", "share of pixels whose darkest channel is 250 or more"),
-    "foreground": ("0-1", "share of pixels that differ from the background by more than 24 grey levels"),
-    "stroke": (
-        "0-1",
-        "longest thin, level or upright, hard-edged stroke as a share of the short side; 0: none",
-    ),
-    "stroke_x": ("0-1", "where the stroke's centre is, from the left"),
-    "stroke_y": ("0-1", "where the stroke's centre is, from the top"),
-}
+with Path(__file__).with_name("measures.csv").open(encoding="utf-8", newline="") as _file:
+    MEASURES = {row["name"]: (row["unit"], row["meaning"]) for row in csv.DictReader(_file)}
 """Name -> (unit, meaning) of what is measured of each file, in order; format and camera are text, the rest numbers."""
 
 # The long side, in pixels, at which everything but strokes is measured.

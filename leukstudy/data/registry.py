@@ -27,60 +27,47 @@ GROUP_LEVELS = ("patient", "slide", "original", "block", "auto")
 
 @dataclass(frozen=True)
 class Source:
-    """One dataset as its publisher delivers it. A '?' in any text marks what nobody here has verified.
-
-    name: how parameters and group ids call it.
-    title: how the report calls it.
-    adapter: the module of `leukstudy.data.adapters` that reads it.
-    licence: the terms.
-    group_level: the finest level known to be independent: one of `GROUP_LEVELS`; auto goes by what is found.
-    groups: what a reader must know of the groups.
-    home: where its publisher describes it, '' for data that live here.
-    synthetic: drawn rather than photographed; every report on it says so.
-    cautions: known traps and defects, one sentence each.
-    doi, citation: of the data, or of the paper that describes them.
-    gate: one of `GATES`; access: in one sentence, how one gets the files.
-    layout: what the adapter expects to find.
-    label_kind: one of `LABEL_KINDS`.
-    classes: the published number of images of each label (None: not known), {} where the labels are unknown.
-    images: the published number of labelled images, None where unknown.
-    image_size: width x height in pixels; without '?' or 'about' `data verify` holds every image to it.
-    checksums: file name -> 'md5:...' or 'sha256:...', where the publisher gives them.
-    download: direct addresses; several are alternatives, the first the default.
-    kaggle: the dataset's handle, for kagglehub.
-    overlaps: sources that hold the same images or patients, and so are never external to this one.
-    exclusions: path pattern (as in `fnmatch`, of the whole path or the file name) -> why such files are left out.
-    same_group: sets of original_id that are known to show the same thing, and so are one group.
-    tested: on what its adapter was tested.
-    """
+    """One dataset as its publisher delivers it. A '?' in any text marks what nobody here has verified."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    name: str
-    title: str
-    adapter: str
+    name: str  # how parameters and group ids call it
+    title: str  # how the report calls it
+    adapter: str  # the module of `leukstudy.data.adapters` that reads it
     licence: str
-    group_level: str
-    groups: str
-    home: str = ""
-    synthetic: bool = False
-    cautions: tuple[str, ...] = ()
-    doi: str = ""
+    group_level: (
+        str  # the finest level known to be independent: one of GROUP_LEVELS; auto goes by what is found
+    )
+    groups: str  # what a reader must know of the groups
+    home: str = ""  # where its publisher describes it; empty for data that live here
+    synthetic: bool = False  # drawn rather than photographed; every report on it says so
+    cautions: tuple[str, ...] = ()  # traps and defects, one sentence each
+    doi: str = ""  # of the data, or of the paper that describes them; so is the citation
     citation: str = ""
-    gate: str = "own files"
-    access: str = ""
-    layout: str = ""
-    label_kind: str = "diagnosis"
-    classes: dict[str, int | None] = field(default_factory=dict)
-    images: int | None = None
-    image_size: str = "?"
-    checksums: dict[str, str] = field(default_factory=dict)
-    download: tuple[str, ...] = ()
-    kaggle: str = ""
-    overlaps: tuple[str, ...] = ()
-    exclusions: dict[str, str] = field(default_factory=dict)
-    same_group: tuple[tuple[str, ...], ...] = ()
-    tested: str = "nothing"
+    gate: str = "own files"  # one of GATES
+    access: str = ""  # how one gets the files, in one sentence
+    layout: str = ""  # what the adapter expects to find
+    label_kind: str = "diagnosis"  # one of LABEL_KINDS
+    classes: dict[str, int | None] = field(
+        default_factory=dict
+    )  # label -> published number of images, or None
+    images: int | None = None  # the published number of labelled images
+    image_size: str = (
+        "?"  # width x height in pixels; without '?' or 'about' `data verify` holds every image to it
+    )
+    checksums: dict[str, str] = field(default_factory=dict)  # file name -> 'md5:...' or 'sha256:...'
+    download: tuple[str, ...] = ()  # direct addresses; several are alternatives, the first the default
+    kaggle: str = ""  # the dataset's handle, for kagglehub
+    overlaps: tuple[
+        str, ...
+    ] = ()  # sources with the same images or patients, which are never external to this one
+    exclusions: dict[str, str] = field(
+        default_factory=dict
+    )  # fnmatch pattern of path or file name -> the reason
+    same_group: tuple[
+        tuple[str, ...], ...
+    ] = ()  # sets of original_id that show the same thing: one group each
+    tested: str = "nothing"  # on what its adapter was tested
 
     def __post_init__(self) -> None:
         """Refuse words that no reader of the registry knows."""
