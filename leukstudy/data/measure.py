@@ -35,23 +35,23 @@ def measure(rgb: np.ndarray) -> dict[str, float]:
     darkest, brightest = _extremes(small)
     level, spread = _mean_sd(grey)
     saturation = cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255
-    found = {"brightness": level, "contrast": spread, "saturation": saturation}
+    values = {"brightness": level, "contrast": spread, "saturation": saturation}
     background = [_quantile(plane, 0.9) for plane in cv2.split(small)]
-    found |= {f"background_{name}": float(value) for name, value in zip(_CHANNELS, background, strict=True)}
-    found |= {f"border_{name}": value for name, value in zip(_CHANNELS, _border(small), strict=True)}
+    values |= {f"background_{name}": float(value) for name, value in zip(_CHANNELS, background, strict=True)}
+    values |= {f"border_{name}": value for name, value in zip(_CHANNELS, _border(small), strict=True)}
     down, across = max(1, round(CORNER[1] * height)), max(1, round(CORNER[0] * width))
     for row, rows in (("top", slice(0, down)), ("bottom", slice(height - down, height))):
         for column, columns in (("left", slice(0, across)), ("right", slice(width - across, width))):
             mean, sd = _mean_sd(np.ascontiguousarray(grey[rows, columns]))
-            found |= {f"{row}_{column}_mean": mean, f"{row}_{column}_sd": sd}
+            values |= {f"{row}_{column}_mean": mean, f"{row}_{column}_sd": sd}
     away = _extremes(cv2.absdiff(small, (*map(float, background), 0.0)))[1]
-    found |= {
+    values |= {
         "sharpness": _sharpness(grey),
         "dark": cv2.countNonZero(cv2.inRange(brightest, 0, 5)) / grey.size,
         "bright": cv2.countNonZero(cv2.inRange(darkest, 250, 255)) / grey.size,
         "foreground": cv2.countNonZero(cv2.inRange(away, 25, 255)) / grey.size,
     }
-    return found | dict(zip(("stroke", "stroke_x", "stroke_y"), longest_stroke(rgb), strict=True))
+    return values | dict(zip(("stroke", "stroke_x", "stroke_y"), longest_stroke(rgb), strict=True))
 
 
 def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:

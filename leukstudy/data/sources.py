@@ -37,8 +37,8 @@ def find_source(name: str) -> Source:
     if name in SOURCES:
         return SOURCES[name]
     if name.startswith("folder-"):
-        own = SOURCES["folder"]
-        return replace(own, name=name, title=f"{own.title}: {name.removeprefix('folder-')}")
+        folder = SOURCES["folder"]
+        return replace(folder, name=name, title=f"{folder.title}: {name.removeprefix('folder-')}")
     raise DataProblem(unknown(name, sorted(SOURCES), "source"))
 
 
@@ -69,8 +69,8 @@ def source_rows(source: Source, root: Path) -> pd.DataFrame:
         )
     joint = {member: "+".join(members) for members in source.same_group for member in members}
     table["original_id"] = table["original_id"].map(lambda name: joint.get(name, name)).astype("str")
-    table["excluded_by_source"] = [_exclusion(source, path) for path in table["path"]]
-    table["excluded_by_source"] = table["excluded_by_source"].astype("str")
+    reasons = [_exclusion(source, path) for path in table["path"]]
+    table["excluded_by_source"] = pd.Series(reasons, index=table.index, dtype="str")
     return table
 
 
@@ -82,9 +82,11 @@ def check_label_map(source: Source, labels: Mapping[str, str] | None) -> None:
     """
     if labels is None:
         if source.label_kind == "cell type":
-            known = ", ".join(source.classes) or "its adapter's labels (`leukstudy data verify` shows them)"
+            labelled = (
+                ", ".join(source.classes) or "its adapter's labels (`leukstudy data verify` shows them)"
+            )
             raise DataProblem(
-                f"source {source.name!r} labels cells, not patients ({known}), and cell types are not diagnoses. Say "
+                f"source {source.name!r} labels cells, not patients ({labelled}), and cell types are not diagnoses. Say "
                 f"what each is to mean in params.yaml, data.sources.{source.name}.labels, e.g. "
                 f"{{{next(iter(source.classes), 'type 1')}: <a class folder's label of yours>, ...}}"
             )

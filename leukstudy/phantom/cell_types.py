@@ -85,13 +85,9 @@ def between(kind: CellType, other: CellType, way: float) -> CellType:
             return tuple(move(x, y) for x, y in zip(a, b, strict=True))
         return a + way * (b - a)
 
-    keep = {"reason", "shape", "lobes", "chromatin", "granules", "nucleoli", "granule_density"}
-    moved = {
-        f.name: move(getattr(kind, f.name), getattr(other, f.name))
-        for f in fields(kind)
-        if f.name not in keep
-    }
-    return replace(kind, **moved)
+    kept = {"reason", "shape", "lobes", "chromatin", "granules", "nucleoli", "granule_density"}
+    measures = [field.name for field in fields(kind) if field.name not in kept]
+    return replace(kind, **{name: move(getattr(kind, name), getattr(other, name)) for name in measures})
 
 
 def normal_within(rng: np.random.Generator, mean_sd: tuple[float, float], low: float, high: float) -> float:

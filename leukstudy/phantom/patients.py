@@ -94,8 +94,8 @@ def register(seed: int, patients: dict[str, int], laboratories: int = 3) -> list
     ids = np.random.default_rng(np.random.SeedSequence([seed, 2])).permutation(len(keys)) + 1
     entries = [
         # Each class begins with another laboratory: what is left over when it is shared falls to each in turn.
-        Entry(f"P{own:0{width}d}", CLASSES[number], (seed, number, i), (i + number) % laboratories)
-        for (number, i), own in zip(keys, ids.tolist(), strict=True)
+        Entry(f"P{serial:0{width}d}", CLASSES[number], (seed, number, i), (i + number) % laboratories)
+        for (number, i), serial in zip(keys, ids.tolist(), strict=True)
     ]
     return sorted(entries, key=lambda entry: (entry.label, entry.patient_id))
 
@@ -141,7 +141,7 @@ def _laboratory(seed: int, number: int) -> Laboratory:
 def image_effects(patient: Patient, slide: int, rng: np.random.Generator) -> dict[str, float]:
     """Draw the effects of one image of one slide: the levels' parts added; SDs as in EFFECTS, means 0."""
     part = {level: math.sqrt(share) for level, share in SHARES.items()}
-    own = rng.standard_normal(len(EFFECTS)).tolist()
+    levels = rng.standard_normal(len(EFFECTS)).tolist()
     return {
         name: sd
         * (
@@ -151,5 +151,5 @@ def image_effects(patient: Patient, slide: int, rng: np.random.Generator) -> dic
             + part["image"] * z
             + patient.shift.get(name, 0.0)
         )
-        for (name, sd), z in zip(EFFECTS.items(), own, strict=True)
+        for (name, sd), z in zip(EFFECTS.items(), levels, strict=True)
     }

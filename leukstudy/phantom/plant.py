@@ -105,7 +105,7 @@ def _patients_in_two_classes(folder: Path, frame: pd.DataFrame, labels: list[str
     guests = rng.permutation(_patients_of(frame, first)).tolist()
     if len(labels) < 2:
         raise ValueError(f"patients in two classes need two classes, found {labels}")
-    hosts = [(host, label) for label in labels[1:] for host in _some_patients(frame, label, rng)]
+    hosts = [(host, label) for label in labels[1:] for host in _sampled_patients(frame, label, rng)]
     planted = []
     for guest, (host, label) in zip(guests, hosts, strict=False):
         for row in frame.index[frame["patient_id"] == guest]:
@@ -129,7 +129,7 @@ def _mislabelled(folder: Path, frame: pd.DataFrame, labels: list[str], rng) -> P
     chosen = [
         (patient, label, other)
         for label, other in zip(labels, labels[1:] + labels[:1], strict=True)
-        for patient in _some_patients(frame, label, rng)
+        for patient in _sampled_patients(frame, label, rng)
     ]
     planted, copies = [], []
     for patient, label, other in chosen:
@@ -206,7 +206,7 @@ def _patients_of(frame: pd.DataFrame, label: str) -> list[str]:
     return sorted(frame.loc[frame["label"] == label, "patient_id"].unique())
 
 
-def _some_patients(frame: pd.DataFrame, label: str, rng) -> list[str]:
+def _sampled_patients(frame: pd.DataFrame, label: str, rng) -> list[str]:
     ids = _patients_of(frame, label)
     return sorted(rng.choice(ids, max(1, round(PATIENT_SHARE * len(ids))), replace=False).tolist())
 
