@@ -70,12 +70,12 @@ def main_cell(nuclei: np.ndarray, labels: np.ndarray) -> int:
 
 def _on_border(nuclei: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The part of each cell's nuclear outline that lies on the image's border, (labels + 1,) float64."""
-    nuclear_labels = np.where(nuclei, labels, 0).astype(np.float32)  # exact up to 16 million cells
+    nuclear = np.where(nuclei, labels, 0).astype(np.float32)  # exact up to 16 million cells
     square = np.ones((3, 3), np.uint8)
-    edge = (cv2.erode(nuclear_labels, square) != nuclear_labels) | (cv2.dilate(nuclear_labels, square) != nuclear_labels)
+    edge = (cv2.erode(nuclear, square) != nuclear) | (cv2.dilate(nuclear, square) != nuclear)
     count = labels.max() + 1
     inner = np.bincount(labels[edge & nuclei], minlength=count)
-    frame = np.concatenate([nuclear_labels[0], nuclear_labels[-1], nuclear_labels[:, 0], nuclear_labels[:, -1]]).astype(int)
+    frame = np.concatenate([nuclear[0], nuclear[-1], nuclear[:, 0], nuclear[:, -1]]).astype(int)
     border = np.bincount(frame, minlength=count)
     return border / np.maximum(border + inner, 1)
 
