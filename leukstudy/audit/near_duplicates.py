@@ -15,12 +15,10 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from leukstudy.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, Pairs, pairs
+from leukstudy.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, pairs
 from leukstudy.data.measure import grey_content
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
-
-__all__ = ["COLUMNS", "MIN_CORRELATION", "TRANSFORMS", "Pairs", "clusters", "find_near_duplicates", "pairs"]
 
 MIN_CORRELATION = 0.85
 """The least correlation of two pictures that count as near duplicates."""

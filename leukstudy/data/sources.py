@@ -18,16 +18,6 @@ from leukstudy.data.adapters.layout import COLUMNS, OFFICIAL_SPLITS
 from leukstudy.data.registry import SOURCES, Source
 from leukstudy.study.schema import unknown
 
-__all__ = [
-    "SOURCES",
-    "Source",
-    "adapter_of",
-    "check_label_map",
-    "external_conflicts",
-    "find_source",
-    "source_rows",
-]
-
 
 def find_source(name: str) -> Source:
     """The entry of that name; `folder-<anything>` is one of several own folders, told apart by what stands behind.
