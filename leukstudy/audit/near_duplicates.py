@@ -12,8 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from leukstudy.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, pairs
 from leukstudy.data.measure import grey_content
@@ -36,9 +34,14 @@ _THUMB, _SHIFT = 64, 3
 
 def clusters(i: np.ndarray, j: np.ndarray, n: int) -> np.ndarray:
     """Which of `n` images hang together by the pairs (i, j): (n,) int64, the lowest position of each cluster."""
-    links = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
-    cluster = connected_components(links, directed=False)[1]
-    return np.unique(cluster, return_index=True)[1][cluster]
+    i, j = np.asarray(i, dtype=np.int64), np.asarray(j, dtype=np.int64)
+    lowest, before = np.arange(n, dtype=np.int64), None
+    while not np.array_equal(lowest, before):
+        before = lowest.copy()
+        np.minimum.at(lowest, i, lowest[j])
+        np.minimum.at(lowest, j, lowest[i])
+        lowest = lowest[lowest]  # halves the way to the lowest, so that long chains take few rounds
+    return lowest
 
 
 def find_near_duplicates(

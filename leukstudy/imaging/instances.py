@@ -7,7 +7,6 @@ two cells there is a waist. Thickness is the distance from the outline, whose sa
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from leukstudy.imaging.masks import pieces
 
@@ -114,7 +113,10 @@ def _owners(parts: np.ndarray, count: int, cell: np.ndarray) -> np.ndarray:
 
 def _largest(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """The largest value under each label from 1 on; 0 for label 0."""
-    return np.array([0.0, *ndimage.maximum(values, labels, np.arange(1, count))])
+    inside = labels > 0
+    largest = np.zeros(count)
+    np.maximum.at(largest, labels[inside], values[inside])
+    return largest
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
