@@ -40,10 +40,10 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, nargs="?", default=paths.ROOT / "assets" / "phantom")
     parser.add_argument("--source", default="phantom", choices=list(PRESETS))
-    given = parser.parse_args()
-    study = presets.study_of(PRESETS[given.source])
-    table = catalogue(given.folder, given.source, block_size=study.split.block_size)
-    near = find_near_duplicates(table[table["excluded"] == ""], given.folder)
+    options = parser.parse_args()
+    study = presets.study_of(PRESETS[options.source])
+    table = catalogue(options.folder, options.source, block_size=study.split.block_size)
+    near = find_near_duplicates(table[table["excluded"] == ""], options.folder)
     split = assign(join_near_duplicates(table, near), folds=study.split.folds, seed=study.split.seed)
     developing = split[(split["excluded"] == "") & split["split"].isin(["train", "val"])].reset_index(
         drop=True
@@ -51,21 +51,21 @@ def main() -> None:
     kept = (
         f"{len(developing):,} images of {developing['group_id'].nunique()} {level_of(split)}s (train and val)"
     )
-    print(f"`{given.folder.name}`{' (SYNTHETIC DATA)' if is_synthetic(split) else ''}: {kept}")
-    found: dict[str, dict[str, pd.DataFrame]] = {name: {} for name in study.tasks}
+    print(f"`{options.folder.name}`{' (SYNTHETIC DATA)' if is_synthetic(split) else ''}: {kept}")
+    predictions: dict[str, dict[str, pd.DataFrame]] = {name: {} for name in study.tasks}
     with tempfile.TemporaryDirectory() as scratch:
-        for variant, how in VARIANTS.items():
-            vectors = embedded(given.folder, developing, study.prepare, how, Path(scratch))
+        for variant, changes in VARIANTS.items():
+            vectors = embedded(options.folder, developing, study.prepare, changes, Path(scratch))
             for name, task in study.tasks.items():
-                found[name][variant] = probed(vectors, developing, task)
+                predictions[name][variant] = probed(vectors, developing, task)
     for name, task in study.tasks.items():
-        print(f"\n{name}\n\n{laid_out(found[name], task.model_dump())}", flush=True)
+        print(f"\n{name}\n\n{laid_out(predictions[name], task.model_dump())}", flush=True)
 
 
-def embedded(folder: Path, rows: pd.DataFrame, settings, how: dict, scratch: Path) -> np.ndarray:
+def embedded(folder: Path, rows: pd.DataFrame, settings, changes: dict, scratch: Path) -> np.ndarray:
     """Embeddings (N, 1280) of the rows, prepared as the study does but for `how`; `scratch` keeps the backbone."""
     out = scratch / "prepared"
-    prepare_all(folder, rows, out, **{"size": settings.size, "mask_corner": settings.mask_corner} | how)
+    prepare_all(folder, rows, out, **{"size": settings.size, "mask_corner": settings.mask_corner} | changes)
     images = np.load(out / "images.npy", mmap_mode="r")
     return embed(images, model="efficientnet_lite0", image_size=224, cache=scratch)
 
@@ -89,23 +89,23 @@ def probed(vectors: np.ndarray, rows: pd.DataFrame, task) -> pd.DataFrame:
     return predictions.table(rows, y, chances, classes)
 
 
-def laid_out(found: dict[str, pd.DataFrame], task: dict) -> str:
+def laid_out(predictions: dict[str, pd.DataFrame], task: dict) -> str:
     """One row a variant: AUROC, ECE and Brier score, and the differences to the baseline with 95% intervals."""
     names = ("AUROC", "ECE", "Brier")
-    first = next(iter(found.values()))
+    first = next(iter(predictions.values()))
     counts, group = draw_groups(first, resamples=RESAMPLES, seed=7)
     weights = np.vstack([np.ones(len(first)), counts[:, group]])
     base = scored(first, task, weights)
     heads = [f"{name} | difference" for name in names]
     lines = [f"| step | {' | '.join(heads)} |", "| --- |" + " ---: |" * (2 * len(names))]
-    for variant, table in found.items():
-        mine = scored(table, task, weights)
+    for variant, table in predictions.items():
+        scores = scored(table, task, weights)
         cells = []
         for name in names:
-            gap = mine[name] - base[name]
+            gap = scores[name] - base[name]
             low, high = np.quantile(gap[1:], [0.025, 0.975])
-            same = variant == next(iter(found))
-            cells += [f"{mine[name][0]:.3f}", "" if same else f"{gap[0]:+.3f} [{low:+.3f}, {high:+.3f}]"]
+            same = variant == next(iter(predictions))
+            cells += [f"{scores[name][0]:.3f}", "" if same else f"{gap[0]:+.3f} [{low:+.3f}, {high:+.3f}]"]
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

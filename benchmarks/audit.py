@@ -70,9 +70,9 @@ def catalogue(paths: list[Path]) -> None:
         files = (paths * (count // len(paths) + 1))[:count]
         many = timed(lambda files=files: identify_all(files))
         memory = peak()
-        one = timed(lambda files=files: identify_all(files[:4_000], workers=1)) * max(1, count / 4_000)
+        single = timed(lambda files=files: identify_all(files[:4_000], workers=1)) * max(1, count / 4_000)
         print(
-            f"| {count:,} | {count / many:,.0f} | {count / one:,.0f} | {one / many:.2f} | {memory:,.0f} |",
+            f"| {count:,} | {count / many:,.0f} | {count / single:,.0f} | {single / many:.2f} | {memory:,.0f} |",
             flush=True,
         )
 
@@ -87,12 +87,12 @@ def search() -> None:
         hashes = rng.integers(0, 2**64, count, dtype=np.uint64)
         copies = count // 50
         hashes[-copies:] = hashes[:copies] ^ (np.uint64(1) << rng.integers(0, 64, copies, dtype=np.uint64))
-        found = pairs(hashes)
+        near = pairs(hashes)
         ours = timed(lambda hashes=hashes: pairs(hashes))
         part = min(count, MEASURED)
-        theirs = timed(lambda hashes=hashes, part=part: all_pairs(hashes, part)) * count / part
+        brute = timed(lambda hashes=hashes, part=part: all_pairs(hashes, part)) * count / part
         print(
-            f"| {count:,} | {ours:,.2f} | {theirs:,.2f} | {theirs / ours:.1f} | {len(found.i):,} |",
+            f"| {count:,} | {ours:,.2f} | {brute:,.2f} | {brute / ours:.1f} | {len(near.i):,} |",
             flush=True,
         )
 

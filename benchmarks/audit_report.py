@@ -22,15 +22,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", default="folder", help="the entry of the source registry")
     parser.add_argument("--seed", type=int, default=7, help="of the split")
-    given = parser.parse_args()
-    table = catalogue(given.folder, given.source)
+    options = parser.parse_args()
+    table = catalogue(options.folder, options.source)
     kept = table[table["excluded"] == ""]
     started = time.perf_counter()
-    near = find_near_duplicates(kept, given.folder)
+    near = find_near_duplicates(kept, options.folder)
     searched = time.perf_counter()
-    split = assign(join_near_duplicates(table, near), seed=given.seed)
+    split = assign(join_near_duplicates(table, near), seed=options.seed)
     kept = split[split["excluded"] == ""]
-    audit = run_audit(split, given.folder, near=near)
+    audit = run_audit(split, options.folder, near=near)
     ended = time.perf_counter()
     print(
         f"{len(split):,} files, {len(kept):,} kept, in {kept['group_id'].nunique()} {kept['group_level'].iloc[0]}s\n"

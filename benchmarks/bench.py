@@ -28,10 +28,10 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def row(what: str, images: int, ours: float, other: str, theirs: float) -> None:
+def row(task: str, images: int, ours: float, other: str, beside: float) -> None:
     """Print one comparison as a row of the table."""
     print(
-        f"| {what} | {images / ours:,.0f} | {other} | {images / theirs:,.0f} | {theirs / ours:.2f} |",
+        f"| {task} | {images / ours:,.0f} | {other} | {images / beside:,.0f} | {beside / ours:.2f} |",
         flush=True,
     )
 
@@ -45,27 +45,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = sum(PATIENTS.values()) * 10
-        given = {"seed": 1, "patients": PATIENTS}
-        all_cores = timed(lambda: write_phantom(folder / "all", **given, workers=workers))
-        one_core = timed(lambda: write_phantom(folder / "one", **given, workers=1))
-        row(f"draw the phantom, {workers} processes", count, all_cores, "1 process", one_core)
+        settings = {"seed": 1, "patients": PATIENTS}
+        all_cores = timed(lambda: write_phantom(folder / "all", **settings, workers=workers))
+        single = timed(lambda: write_phantom(folder / "one", **settings, workers=1))
+        row(f"draw the phantom, {workers} processes", count, all_cores, "1 process", single)
 
         root = folder / "one"
         all_cores = timed(lambda: catalogue(root, "phantom"))
-        one_core = timed(lambda: catalogue(root, "phantom", workers=1))
-        row(f"catalogue 96x96 PNG, {workers} threads", count, all_cores, "1 thread", one_core)
+        single = timed(lambda: catalogue(root, "phantom", workers=1))
+        row(f"catalogue 96x96 PNG, {workers} threads", count, all_cores, "1 thread", single)
 
         manifest = catalogue(root, "phantom")
-        how = {
+        steps = {
             "size": 96,
             "gaussian_sigma": 0.0,
             "equalise": "none",
             "mask_corner": None,
             "segmentation": "stain",
         }
-        all_cores = timed(lambda: prepare_all(root, manifest, folder / "a", **how))
-        one_core = timed(lambda: prepare_all(root, manifest, folder / "b", **how, workers=1))
-        row(f"prepare, segment, measure, {workers} processes", count, all_cores, "1 process", one_core)
+        all_cores = timed(lambda: prepare_all(root, manifest, folder / "a", **steps))
+        single = timed(lambda: prepare_all(root, manifest, folder / "b", **steps, workers=1))
+        row(f"prepare, segment, measure, {workers} processes", count, all_cores, "1 process", single)
 
         images = np.load(folder / "a" / "images.npy")
         for method in ("stain", "otsu_green3"):

@@ -71,20 +71,20 @@ def main() -> None:
         for method in SEGMENTATIONS:
             taken = seconds(lambda method=method: [segment_nuclei(rgb, method) for rgb in images])
             print(f"| nuclei, {method} | {len(images) / taken:,.0f} |", flush=True)
-        for what, work in (
+        for task, work in (
             ("nuclei and cells", segment_cells),
             ("nuclei, cells, single cells", label_cells),
             ("all features, segmentation included", features),
         ):
             taken = seconds(lambda work=work: [work(rgb) for rgb in images])
-            print(f"| {what} | {len(images) / taken:,.0f} |", flush=True)
+            print(f"| {task} | {len(images) / taken:,.0f} |", flush=True)
         print("\n| a field of 2592 x 1944, one core | seconds |\n| --- | ---: |")
-        for what, work in (
+        for task, work in (
             ("nuclei", segment_nuclei),
             ("single cells", label_cells),
             ("all features", features),
         ):
-            print(f"| {what} | {seconds(lambda work=work: work(field), 2):.2f} |", flush=True)
+            print(f"| {task} | {seconds(lambda work=work: work(field), 2):.2f} |", flush=True)
 
 
 if __name__ == "__main__":

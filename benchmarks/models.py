@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[1]
 LITE0 = {"model": "efficientnet_lite0", "weights": "imagenet"}
 DENSENET = {"model": "densenet201", "weights": "none"}
-HOW = {"scaling": "imagenet", "image_size": 224}
+SETTINGS = {"scaling": "imagenet", "image_size": 224}
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
@@ -92,7 +92,7 @@ def convert(which: dict[str, str], cache: Path) -> dict[str, float]:
     from leukstudy.models import embed as embedding  # noqa: PLC0415
 
     embedding.FEW_PIXELS = 0  # one image would be left to TensorFlow
-    taken = seconds(lambda: embedding.embed(drawn(1, 96), **which, **HOW, cache=cache), 1)
+    taken = seconds(lambda: embedding.embed(drawn(1, 96), **which, **SETTINGS, cache=cache), 1)
     (path,) = cache.glob(f"backbone-{which['model']}-*.onnx")
     return {"seconds": taken, "gflop": gflop(path)}
 
@@ -103,7 +103,7 @@ def embed_lite0(cache: Path) -> dict[str, float]:
 
     images = drawn(256, 96)
     shift = iter(range(1, 9))  # other pixels each time: what was embedded is kept
-    taken = seconds(lambda: embed(images + np.uint8(next(shift)), **LITE0, **HOW, cache=cache), 4)
+    taken = seconds(lambda: embed(images + np.uint8(next(shift)), **LITE0, **SETTINGS, cache=cache), 4)
     return {"speed": len(images) / taken}
 
 
@@ -113,8 +113,8 @@ def predict(which: dict[str, str], count: int, repeats: int) -> dict[str, float]
     from leukstudy.models.network import embedder  # noqa: PLC0415
 
     tensorflow()
-    network = embedder(which["model"], weights=which["weights"], **HOW)
-    images = drawn(count, HOW["image_size"]).astype(np.float32)
+    network = embedder(which["model"], weights=which["weights"], **SETTINGS)
+    images = drawn(count, SETTINGS["image_size"]).astype(np.float32)
     network.predict(images[:32], verbose=0)
     return {"speed": count / seconds(lambda: network.predict(images, batch_size=32, verbose=0), repeats)}
 
@@ -122,7 +122,7 @@ def predict(which: dict[str, str], count: int, repeats: int) -> dict[str, float]
 def head(cache: Path) -> dict[str, float]:
     """A frozen DenseNet201, converted before, and 50 epochs of its head on 500 images."""
     images = drawn(500, 96)
-    cost = trained(settings(**DENSENET, **HOW, mode="frozen", epochs=50), images, cache=cache).cost
+    cost = trained(settings(**DENSENET, **SETTINGS, mode="frozen", epochs=50), images, cache=cache).cost
     return {"speed": len(images) / cost["embed_s"], "head_s": cost["fit_s"] - cost["embed_s"]}
 
 
@@ -132,8 +132,8 @@ def step(mode: str) -> dict[str, float]:
 
     waits, made = [], modes.image_batches
 
-    def watched(*given: Any, **named: Any) -> Iterator[Any]:
-        batches = iter(made(*given, **named))
+    def watched(*arguments: Any, **named: Any) -> Iterator[Any]:
+        batches = iter(made(*arguments, **named))
         while True:
             started = time.perf_counter()
             batch = next(batches, None)
@@ -206,8 +206,8 @@ CONTENDERS: dict[str, Callable[[Path], dict[str, float]]] = {
 def alone(name: str, cache: Path) -> dict[str, float]:
     """What a contender says, in a process of its own."""
     command = [sys.executable, __file__, name, str(cache)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(said.splitlines()[-1])
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def main() -> None:
@@ -219,28 +219,30 @@ def main() -> None:
     print(f"Matrix product, float32, all cores: {bound:,.0f} GFLOP/s\n")
     print("| network | images/s | MB | beside | images/s | MB | ratio | share of the bound |")
     print("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |")
-    for what, ours, beside, theirs, converted in (
+    for title, ours, beside, contender, converted in (
         ("embed EfficientNet-Lite0 at 224", "embed_lite0", "Keras predict", "keras_lite0", "convert_lite0"),
         ("embed DenseNet201 at 224", "head", "Keras predict", "keras_densenet", "convert_densenet"),
         ("train cnn at 64", "cnn", "Keras fit", "keras_cnn", None),
     ):
-        a, b = of[ours], of[theirs]
+        a, b = of[ours], of[contender]
         share = f"{a['speed'] * of[converted]['gflop'] / bound:.2f}" if converted else ""
         print(
-            f"| {what} | {a['speed']:,.1f} | {a['peak']:,.0f} | {beside} | {b['speed']:,.1f} | {b['peak']:,.0f} "
+            f"| {title} | {a['speed']:,.1f} | {a['peak']:,.0f} | {beside} | {b['speed']:,.1f} | {b['peak']:,.0f} "
             f"| {a['speed'] / b['speed']:.2f} | {share} |"
         )
     frozen, passes = of["head"], 50 * 500 / of["keras_densenet"]["speed"]
-    for what, which in (("EfficientNet-Lite0", "convert_lite0"), ("DenseNet201", "convert_densenet")):
+    for title, which in (("EfficientNet-Lite0", "convert_lite0"), ("DenseNet201", "convert_densenet")):
         cost = of[which]
-        print(f"\n{what} is built and converted once, in {cost['seconds']:.0f} s and {cost['peak']:,.0f} MB.")
+        print(
+            f"\n{title} is built and converted once, in {cost['seconds']:.0f} s and {cost['peak']:,.0f} MB."
+        )
     print(
         f"\n50 epochs of a frozen DenseNet201's head on 500 images: one embedding pass ({500 / frozen['speed']:.0f} s) and "
         f"{frozen['head_s']:.1f} s; 50 passes of Keras' predict would take {passes:,.0f} s."
     )
-    for what, training in (("from scratch", of["scratch"]), ("fine-tuned whole", of["fine_tune"])):
+    for title, training in (("from scratch", of["scratch"]), ("fine-tuned whole", of["fine_tune"])):
         print(
-            f"\nDenseNet201 {what} at 64, augmented: first step {training['first_s']:.0f} s, then "
+            f"\nDenseNet201 {title} at 64, augmented: first step {training['first_s']:.0f} s, then "
             f"{training['speed']:.1f} images/s, {training['in_step']:.1%} of the time in the step; "
             f"{training['peak']:,.0f} MB."
         )

@@ -31,7 +31,7 @@ def measured(folder: Path, paths: list[str]) -> dict[str, pd.DataFrame]:
         rows["cells, found masks"].append(
             morphology_features(picture, nuclei, segment_cells(picture, nuclei))
         )
-    return {name: pd.DataFrame(found).fillna(0) for name, found in rows.items()}
+    return {name: pd.DataFrame(records).fillna(0) for name, records in rows.items()}
 
 
 def main() -> None:
@@ -40,17 +40,17 @@ def main() -> None:
     table = pd.read_csv(folder / "metadata.csv", keep_default_na=False)
     label = table["path"].str.split("/").str[0]
     ill, patients = (label != "healthy").to_numpy(), table["patient_id"]
-    how = {"groups": patients, "cv": StratifiedGroupKFold(5, shuffle=True, random_state=0)}
+    folds = {"groups": patients, "cv": StratifiedGroupKFold(5, shuffle=True, random_state=0)}
     print("| measured | detection, pictures | detection, patients | class, balanced accuracy |")
     print("| --- | ---: | ---: | ---: |")
     for name, features in measured(folder, table["path"].tolist()).items():
         forest = RandomForestClassifier(400, class_weight="balanced", random_state=0, n_jobs=-1)
-        score = cross_val_predict(forest, features, ill, method="predict_proba", **how)[:, 1]
-        found = cross_val_predict(forest, features, label, **how)
+        score = cross_val_predict(forest, features, ill, method="predict_proba", **folds)[:, 1]
+        predicted = cross_val_predict(forest, features, label, **folds)
         mean = pd.DataFrame({"score": score, "ill": ill}).groupby(np.asarray(patients)).mean()
         print(
             f"| {name} ({features.shape[1]}) | {roc_auc_score(ill, score):.2f} |"
-            f" {roc_auc_score(mean['ill'] > 0.5, mean['score']):.2f} | {balanced_accuracy_score(label, found):.2f} |"
+            f" {roc_auc_score(mean['ill'] > 0.5, mean['score']):.2f} | {balanced_accuracy_score(label, predicted):.2f} |"
         )
 
 

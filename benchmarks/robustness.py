@@ -126,21 +126,21 @@ def main() -> None:
         for name, shift in SHIFTS.items():
             rgb = shift(case.rgb)
             nucleus, cell = (shifted(mask, rgb.shape[:2]) for mask in (case.nucleus, case.cell))
-            found = {method: segment_nuclei(rgb, method) for method in METHODS}
-            row = {method: dice(mask, nucleus) for method, mask in found.items()}
-            scores.append(row | {"shift": name, "cells": dice(segment_cells(rgb, found["stain"]), cell)})
+            masks = {method: segment_nuclei(rgb, method) for method in METHODS}
+            row = {method: dice(mask, nucleus) for method, mask in masks.items()}
+            scores.append(row | {"shift": name, "cells": dice(segment_cells(rgb, masks["stain"]), cell)})
     table = pd.DataFrame(scores)
     images = len(table) // len(SHIFTS)
     print(f"`{args.folder.name}`: {images} images\n")
     print("| shift | stain (default) | worst | tavakoli | otsu_green3 | whole cells, stain |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     changed = table[table["shift"] != "as it is"]
-    for name, own in [
+    for name, rows in [
         *((name, table[table["shift"] == name]) for name in SHIFTS),
         ("**all shifts**", changed),
     ]:
-        worst = own["stain"].quantile(0.05)
-        values = [own["stain"].mean(), worst, *(own[method].mean() for method in (*METHODS[1:], "cells"))]
+        worst = rows["stain"].quantile(0.05)
+        values = [rows["stain"].mean(), worst, *(rows[method].mean() for method in (*METHODS[1:], "cells"))]
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |")
 
 

@@ -89,40 +89,40 @@ def cases(folder: Path) -> Iterator[Case]:
     sys.exit(f"{folder} has neither _truth/ nor nucleus_masks_banik/ nor *.bmp with *.png beside them")
 
 
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
+def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     """Dice of two masks; 1 where both are empty."""
-    total = int(found.sum()) + int(truth.sum())
-    return 2 * int((found & truth).sum()) / total if total else 1.0
+    total = int(mask.sum()) + int(truth.sum())
+    return 2 * int((mask & truth).sum()) / total if total else 1.0
 
 
-def matches(found: np.ndarray, truth: np.ndarray) -> tuple[int, int, int, float]:
+def matches(labels: np.ndarray, truth: np.ndarray) -> tuple[int, int, int, float]:
     """Cells matched at IoU above 0.5 (Kirillov et al. 2019), cells found, true cells, and the sum of matched IoU."""
     truth = np.unique(truth, return_inverse=True)[1].reshape(truth.shape)
-    table = np.zeros((found.max() + 1, truth.max() + 1))
-    np.add.at(table, (found.ravel(), truth.ravel()), 1)
+    table = np.zeros((labels.max() + 1, truth.max() + 1))
+    np.add.at(table, (labels.ravel(), truth.ravel()), 1)
     union = table.sum(axis=1)[:, None] + table.sum(axis=0)[None] - table
     iou = (table / np.maximum(union, 1))[1:, 1:]
-    return int((iou > 0.5).sum()), int(found.max()), int(truth.max()), float(iou[iou > 0.5].sum())
+    return int((iou > 0.5).sum()), int(labels.max()), int(truth.max()), float(iou[iou > 0.5].sum())
 
 
-def boxed(found: np.ndarray, boxes: tuple[tuple[int, ...], ...]) -> tuple[int, int, int, float]:
+def boxed(labels: np.ndarray, boxes: tuple[tuple[int, ...], ...]) -> tuple[int, int, int, float]:
     """The same of boxes around the cells found and given ones, matched one to one, the best pair first."""
     pairs = []
-    for k in range(1, found.max() + 1):
-        rows, columns = np.nonzero(found == k)
-        mine = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    for k in range(1, labels.max() + 1):
+        rows, columns = np.nonzero(labels == k)
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         for number, other in enumerate(boxes):
-            width = min(mine[2], other[2]) - max(mine[0], other[0])
-            height = min(mine[3], other[3]) - max(mine[1], other[1])
+            width = min(box[2], other[2]) - max(box[0], other[0])
+            height = min(box[3], other[3]) - max(box[1], other[1])
             both = max(width, 0) * max(height, 0)
-            area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (mine, other))
+            area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (box, other))
             pairs.append((both / max(area - both, 1), k, number))
     taken, total = set(), 0.0
     for iou, k, number in sorted(pairs, reverse=True):
         if iou > 0.5 and ("found", k) not in taken and ("true", number) not in taken:
             taken |= {("found", k), ("true", number)}
             total += iou
-    return len(taken) // 2, int(found.max()), len(boxes), total
+    return len(taken) // 2, int(labels.max()), len(boxes), total
 
 
 def measure(case: Case) -> tuple[dict, dict, np.ndarray | None]:
@@ -165,10 +165,10 @@ def main() -> None:
     nuclei, cells = "nuclei, stain", "cells, stain (nuclei included)"
     print("\n| kind | images | nuclei, mean Dice | 5th percentile | cells, mean Dice | 5th percentile |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for kind, own in scores.groupby("kind"):
-        n, c = own[nuclei], own[cells]
+    for kind, group in scores.groupby("kind"):
+        n, c = group[nuclei], group[cells]
         print(
-            f"| {kind} | {len(own)} | {n.mean():.4f} | {n.quantile(0.05):.4f} | {c.mean():.4f} | {c.quantile(0.05):.4f} |"
+            f"| {kind} | {len(group)} | {n.mean():.4f} | {n.quantile(0.05):.4f} | {c.mean():.4f} | {c.quantile(0.05):.4f} |"
         )
 
     print(f"\nWorst nuclei: {named(scores, nuclei)}.\n\nWorst cells: {named(scores, cells)}.")
@@ -191,15 +191,15 @@ def print_cells(counts: list[np.ndarray], folder: Path) -> None:
     """Print what became of single cells, all images together."""
     if not counts:
         return
-    matched, found, true, quality = np.sum(counts, axis=0)
-    how = "boxes" if (folder / "nucleus_masks_banik").is_dir() else "masks"
+    matched, segmented, true, quality = np.sum(counts, axis=0)
+    truth_form = "boxes" if (folder / "nucleus_masks_banik").is_dir() else "masks"
     print(
         "\n| single cells | true | found | precision | recall | panoptic quality | mean IoU of the matched |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     print(
-        f"| by {how}, IoU above 0.5 | {true:.0f} | {found:.0f} | {matched / max(found, 1):.3f} | {matched / max(true, 1):.3f} "
-        f"| {quality / max((found + true) / 2, 1):.3f} | {quality / max(matched, 1):.3f} |"
+        f"| by {truth_form}, IoU above 0.5 | {true:.0f} | {segmented:.0f} | {matched / max(segmented, 1):.3f} | {matched / max(true, 1):.3f} "
+        f"| {quality / max((segmented + true) / 2, 1):.3f} | {quality / max(matched, 1):.3f} |"
     )
 
 

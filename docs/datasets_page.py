@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from leukstudy.data.registry import ENTRIES, GATES, LABEL_KINDS, Source, facts_of
+from leukstudy.data.registry import GATES, LABEL_KINDS, SOURCES, Source, facts_of
 
 _HEAD = """\
 # Datasets
@@ -27,7 +27,7 @@ downloaded by a test: **no address on this page has been fetched by one.**
 def page() -> str:
     """The whole page as Markdown."""
     parts = [_HEAD, _overview(), _words(), _TERMS, _tested(), "## Source by source\n"]
-    parts += [_section(source) for source in ENTRIES]
+    parts += [_section(source) for source in SOURCES.values()]
     return "\n".join(parts)
 
 
@@ -47,7 +47,7 @@ def _overview() -> str:
                 f"[{s.name}](#{s.name})", s.title, s.label_kind, f"{s.images:,}" if s.images else "?", s.image_size,
                 s.group_level, s.gate, s.licence,
             )
-            for s in ENTRIES
+            for s in SOURCES.values()
         ],
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def _words() -> str:
 
 
 def _tested() -> str:
-    return _table(("source", "tested on"), [(s.name, s.tested) for s in ENTRIES])
+    return _table(("source", "tested on"), [(s.name, s.tested) for s in SOURCES.values()])
 
 
 def _section(source: Source) -> str:

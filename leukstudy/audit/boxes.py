@@ -66,7 +66,7 @@ def chosen(setting: str | Sequence[Sequence[float]], overlays: Path) -> dict[Box
     return dict(sorted(boxes.items(), key=lambda item: -len(item[1])))
 
 
-def one_each(kept: pd.DataFrame, boxes: Mapping[Box, Sequence[str]]) -> pd.Series:
+def first_by_label(kept: pd.DataFrame, boxes: Mapping[Box, Sequence[str]]) -> pd.Series:
     """The path of one image of each label: the first in which an overlay was seen, else the first; index: label."""
     seen = kept["image_id"].isin([image_id for image_ids in boxes.values() for image_id in image_ids])
     return kept.loc[seen.sort_values(ascending=False, kind="stable").index].groupby("label")["path"].first()

@@ -52,10 +52,13 @@ def overlay_finding(
         )
         overlays.append((box, kept[marked]))
         details += [
-            (image, "", float(match), f"{label}: {match:.0%} of its edges at {box.outwards()}")
-            for image, label, match in zip(
-                kept["image_id"][marked], kept["label"][marked], seen["match"][marked], strict=True
+            (
+                row.image_id,
+                "",
+                float(row.match),
+                f"{row.label}: {row.match:.0%} of its edges at {box.outwards()}",
             )
+            for row in kept.assign(match=seen["match"])[marked].itertuples()
         ]
     advice = f"set prepare.mask_boxes to auto, or {'; '.join(masks)}.".capitalize()
     advice += " Then look at the corner baseline again."
@@ -69,14 +72,12 @@ def _moving(kept: pd.DataFrame) -> Finding:
     share, size = drawn.groupby(kept["label"]).mean(), kept.groupby("label").size()
     many = share[(share >= _STROKES) & (size >= _FEWEST)]
     if many.empty:
+        images = count(int(drawn.sum()), "image")
         return Finding(
-            "overlay",
-            "pass",
-            f"Nothing stands still in the pictures; {count(int(drawn.sum()), 'image')} with a thin straight stroke.",
+            "overlay", "pass", f"Nothing stands still in the pictures; {images} with a thin straight stroke."
         )
-    found = "Thin straight strokes, at no fixed place: " + ", ".join(
-        f"{label} {part:.0%}" for label, part in share.items()
-    )
+    shares = ", ".join(f"{label} {part:.0%}" for label, part in share.items())
+    text = f"Thin straight strokes, at no fixed place: {shares}."
     tied = bool(share.max() - share.min() >= 0.5)
     rows = kept[drawn].sort_values(["stroke", "image_id"], ascending=[False, True])
     details = [
@@ -84,4 +85,4 @@ def _moving(kept: pd.DataFrame) -> Finding:
         for row in rows.itertuples()
     ]
     advice = "Look at them; crop or paint over what was drawn in, in every class in the same way."
-    return Finding("overlay", "fail" if tied else "warn", found + ".", advice, details)
+    return Finding("overlay", "fail" if tied else "warn", text, advice, details)

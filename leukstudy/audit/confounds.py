@@ -12,14 +12,17 @@ _NAMES = {
     "class_by_size": ("size", "image size"),
     "class_by_format": ("format", "file format"),
 }
+_ADVICE = {
+    "class_by_source": "Add sources that hold the other classes too, or compare classes within one source only.",
+    "class_by_camera": "Compare classes within one camera, or hold a camera out as the test.",
+}
 
 
 def confounds(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
     """The five checks `class_by_...`; `kept` has the manifest's columns and those of `MEASURES`."""
     rows = kept.assign(size=kept["width"].astype("str") + " x " + kept["height"].astype("str"))
     rows["camera"] = rows["camera"].where(rows["camera"] != "", "none named")
-    found = [_confined(rows, check, thresholds) for check in _NAMES]
-    return [*found, _file_sizes(rows)]
+    return [*(_confined(rows, check, thresholds) for check in _NAMES), _file_sizes(rows)]
 
 
 def _confined(rows: pd.DataFrame, check: str, thresholds: Thresholds) -> Finding:
@@ -31,9 +34,8 @@ def _confined(rows: pd.DataFrame, check: str, thresholds: Thresholds) -> Finding
     column, noun = _NAMES[check]
     counts = pd.crosstab(rows[column], rows["label"])
     if len(counts) < 2:
-        return Finding(
-            check, "pass", f"All images have one {noun}: {counts.index[0] if len(counts) else 'none'}."
-        )
+        value = counts.index[0] if len(counts) else "none"
+        return Finding(check, "pass", f"All images have one {noun}: {value}.")
     words, telling = [], pd.Series(False, index=rows.index)
     total = counts.sum(axis=0)
     owner, pure = counts.idxmax(axis=1), counts.max(axis=1) / counts.sum(axis=1) >= _PURE
@@ -53,18 +55,13 @@ def _confined(rows: pd.DataFrame, check: str, thresholds: Thresholds) -> Finding
     words += [f"nothing but {value} in {', '.join(labels)}" for value, labels in only.items()]
     if not words:
         return Finding(check, "pass", f"{count(len(counts), noun)}, none of which gives a class away.")
-    found = f"{count(len(counts), noun)}: {'; '.join(words)}. It tells something of the label of {telling.mean():.0%} of the images."
-    advice = {
-        "class_by_source": "Add sources that hold the other classes too, or compare classes within one source only.",
-        "class_by_camera": "Compare classes within one camera, or hold a camera out as the test.",
-    }.get(
-        check,
-        f"Bring all images to one {noun} before anything is learnt, and ask why the classes differ in it.",
-    )
+    text = f"{count(len(counts), noun)}: {'; '.join(words)}. It tells something of the label of {telling.mean():.0%} of the images."
+    usual = f"Bring all images to one {noun} before anything is learnt, and ask why the classes differ in it."
+    advice = _ADVICE.get(check, usual)
     details = [
         (row.image_id, "", 1.0, f"{row.label}: {getattr(row, column)}") for row in rows[telling].itertuples()
     ]
-    return Finding(check, "fail", found, advice, details)
+    return Finding(check, "fail", text, advice, details)
 
 
 def _file_sizes(rows: pd.DataFrame) -> Finding:
@@ -78,13 +75,11 @@ def _file_sizes(rows: pd.DataFrame) -> Finding:
         if ((high[label] < low.drop(label)) | (low[label] > high.drop(label))).all() and len(low) > 1
     ]
     if not alone:
-        return Finding(
-            check, "pass", f"The ranges overlap ({low.min():,.0f} to {high.max():,.0f} bytes in all)."
-        )
+        text = f"The ranges overlap ({low.min():,.0f} to {high.max():,.0f} bytes in all)."
+        return Finding(check, "pass", text)
     words = [f"{label} has {low[label]:,.0f} to {high[label]:,.0f} bytes" for label in alone]
-    found = f"{'; '.join(words)}: ranges that no other class has."
+    text = f"{'; '.join(words)}: ranges that no other class has."
     advice = "Ask how the files of these classes were saved; save all in one way, from the least compressed originals."
-    mine = rows[rows["label"].isin(alone)]
-    return Finding(
-        check, "fail", found, advice, [(r.image_id, "", float(r.bytes), r.label) for r in mine.itertuples()]
-    )
+    apart = rows[rows["label"].isin(alone)]
+    details = [(row.image_id, "", float(row.bytes), row.label) for row in apart.itertuples()]
+    return Finding(check, "fail", text, advice, details)

@@ -1,7 +1,7 @@
 """What the audit asks, what counts as found, and the tables that findings are handed on in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -17,24 +17,15 @@ DETAILS = {"check": "str", "image_id": "str", "other_id": "str", "value": "float
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From where on something counts as found.
+    """The limits from which on something counts as found."""
 
-    shortcut_auroc: a shortcut that reaches this AUROC (one class against the rest) on held-out groups,
-    shortcut_p: and does so in at most this share of permutations of the labels between groups.
-    confined_share: a source, camera, size or format that gives the class away for this share of a class.
-    blur: sharpness below this share of the median of its source and size.
-    clipped: share of pixels that are black or white.
-    empty: share of pixels that are not background.
-    min_groups: fewest groups of a class.
-    """
-
-    shortcut_auroc: float = 0.85
-    shortcut_p: float = 0.01
-    confined_share: float = 0.10
-    blur: float = 0.60
-    clipped: float = 0.50
-    empty: float = 0.02
-    min_groups: int = 5
+    shortcut_auroc: float = 0.85  # that a shortcut reaches (one class against the rest) on held-out groups,
+    shortcut_p: float = 0.01  # and in at most this share of permutations of the labels between groups
+    confined_share: float = 0.10  # of a class that a source, camera, size or format gives away
+    blur: float = 0.60  # sharpness below this share of the median of its source and size
+    clipped: float = 0.50  # share of pixels that are black or white
+    empty: float = 0.02  # share of pixels that are not background
+    min_groups: int = 5  # fewest groups of a class
 
     @classmethod
     def of(cls, limits: "Mapping[str, float] | object | None") -> "Thresholds":
@@ -46,9 +37,8 @@ class Thresholds:
         if limits is None or isinstance(limits, cls):
             return limits or cls()
         if isinstance(limits, Mapping):
-            wrong = [name for name in limits if name not in names]
-            if wrong:
-                raise ValueError(f"unknown threshold {wrong[0]!r}; known are: {', '.join(names)}")
+            if unknown := [name for name in limits if name not in names]:
+                raise ValueError(f"unknown threshold {unknown[0]!r}; known are: {', '.join(names)}")
             return cls(**limits)
         return cls(**{name: getattr(limits, name) for name in names if hasattr(limits, name)})
 
@@ -61,7 +51,7 @@ class Finding:
     verdict: str
     found: str
     advice: str = ""
-    details: Sequence[tuple[str, str, float, str]] = field(default=())
+    details: Sequence[tuple[str, str, float, str]] = ()
 
 
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
@@ -69,10 +59,8 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     rows = []
     for finding in findings:
         images = {image for detail in finding.details for image in detail[:2] if image}
-        examples = [" = ".join(filter(None, detail[:2])) for detail in finding.details[:5]]
-        rows.append(
-            (finding.check, finding.verdict, finding.found, len(images), ";".join(examples), finding.advice)
-        )
+        examples = ";".join(" = ".join(filter(None, detail[:2])) for detail in finding.details[:5])
+        rows.append((finding.check, finding.verdict, finding.found, len(images), examples, finding.advice))
     return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
 
 
@@ -85,8 +73,7 @@ def details_table(findings: Sequence[Finding]) -> pd.DataFrame:
 def failing(findings: pd.DataFrame, fail_on: Sequence[str]) -> list[str]:
     """The checks that must stop the study: those named in `fail_on` that did not pass.
 
-    The word `fail` in `fail_on` stands for every check whose verdict is fail. Raises ValueError for a name that is
-    neither.
+    The word `fail` stands for every check whose verdict is fail. Raises ValueError for a name that is neither.
     """
     unknown = [name for name in fail_on if name not in CHECKS and name != "fail"]
     if unknown:
@@ -105,6 +92,11 @@ def require(findings: pd.DataFrame, fail_on: Sequence[str]) -> None:
             "the audit of data/ found what audit.fail_on names (all images: build/audit/details.csv):\n"
             + "\n".join(lines)
         )
+
+
+def tally(labels: pd.Series) -> str:
+    """How often each value stands there, in order of the values: `ALL 12, healthy 3`."""
+    return ", ".join(f"{label} {number}" for label, number in labels.value_counts().sort_index().items())
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -13,15 +13,9 @@ import numpy as np
 import pandas as pd
 
 TRANSFORMS = (
-    "none",
-    "flipped upside down",
-    "mirrored",
-    "turned by 180 degrees",
-    "transposed",
-    "turned clockwise",
-    "turned anticlockwise",
-    "transposed about the other diagonal",
-)
+    "none", "flipped upside down", "mirrored", "turned by 180 degrees", "transposed", "turned clockwise",
+    "turned anticlockwise", "transposed about the other diagonal",
+)  # fmt: skip
 """What was done to a picture: bit 0 of the number flips rows, bit 1 flips columns, bit 2 then transposes."""
 
 MAX_DISTANCE, TURNED_DISTANCE = 10, 5
@@ -36,16 +30,13 @@ _BLOCK = 1 << 22
 
 
 class Pairs(NamedTuple):
-    """Pairs of positions i < j whose hashes are near; T[transform] makes i's picture into j's.
-
-    `crowded` counts the hashes around which so many others lie that not all pairs are listed.
-    """
+    """Pairs of positions i < j whose hashes are near."""
 
     i: np.ndarray
     j: np.ndarray
-    distance: np.ndarray
-    transform: np.ndarray
-    crowded: int
+    distance: np.ndarray  # in bits
+    transform: np.ndarray  # number of the entry of TRANSFORMS that makes i's picture into j's
+    crowded: int  # hashes around which so many others lie that not all pairs are listed
 
 
 def pairs(
@@ -119,24 +110,25 @@ def _near(
     place = np.searchsorted(hashes, queries)
     for band in range(bands):
         width = len(range(band, 64, bands))
-        keys, asked = (_band(values, band, bands) for values in (hashes, queries))
+        keys, query_keys = (_band(values, band, bands) for values in (hashes, queries))
         order = np.argsort(keys, kind="stable")
         size = np.bincount(keys, minlength=1 << width)
         start = np.cumsum(size) - size
         ranked = keys[order] * n + order
         for flips in range(reach // bands + 1):
             for positions in combinations(range(width), flips):
-                bucket = asked ^ sum(1 << position for position in positions)
-                some = np.flatnonzero((size[bucket] > 0) & (hits < 2 * _CROWD))
-                first, many = start[bucket[some]], size[bucket[some]]
+                bucket = query_keys ^ sum(1 << position for position in positions)
+                looking = np.flatnonzero((size[bucket] > 0) & (hits < 2 * _CROWD))
+                first, many = start[bucket[looking]], size[bucket[looking]]
                 full = np.flatnonzero(many > _BUCKET)
                 if len(full):
-                    crowded.update(some[full].tolist())
-                    near = np.searchsorted(ranked, bucket[some[full]] * n + place[some[full]]) - _BUCKET // 2
+                    over = looking[full]
+                    crowded.update(over.tolist())
+                    near = np.searchsorted(ranked, bucket[over] * n + place[over]) - _BUCKET // 2
                     first[full] = np.clip(near, first[full], first[full] + many[full] - _BUCKET)
                     many[full] = _BUCKET
                 for part in _blocks(many):
-                    left = np.repeat(some[part], many[part])
+                    left = np.repeat(looking[part], many[part])
                     offset = np.arange(len(left)) - np.repeat(np.cumsum(many[part]) - many[part], many[part])
                     right = order[np.repeat(first[part], many[part]) + offset]
                     distance = np.bitwise_count(queries[left] ^ hashes[right])

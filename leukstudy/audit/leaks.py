@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from leukstudy.audit.findings import Finding, Thresholds, count
+from leukstudy.audit.findings import Finding, Thresholds, count, tally
 from leukstudy.audit.near_duplicates import clusters
 
 
@@ -10,9 +10,8 @@ def exact_duplicates(manifest: pd.DataFrame, kept: pd.DataFrame) -> Finding:
     """Copies by bytes or pixels that the catalogue has excluded, and whatever is left of them."""
     copies = manifest[manifest["excluded"].str.startswith("duplicate: ")]
     original = copies["excluded"].str.extract(r"^duplicate: same pixels as (.*)$", expand=False).fillna("")
-    group, label, digest = (
-        manifest.set_index("image_id")[name].to_dict() for name in ("group_id", "label", "sha256")
-    )
+    columns = manifest.set_index("image_id")[["group_id", "label", "sha256"]].to_dict()
+    group, label, digest = columns.values()
     details, other_group, same_bytes = [], 0, 0
     for row, first in zip(copies.itertuples(), original, strict=True):
         bytes_too = digest.get(first) == row.sha256
@@ -29,35 +28,29 @@ def exact_duplicates(manifest: pd.DataFrame, kept: pd.DataFrame) -> Finding:
                 left += [(image, first, 1.0, "kept twice") for image in rows["image_id"].iloc[1:]]
     if not details and not left:
         return Finding("exact_duplicates", "pass", f"None among {count(len(manifest), 'file')}.")
-    classes = ", ".join(
-        f"{name} {rows}" for name, rows in copies["label"].value_counts().sort_index().items()
-    )
-    found = (
-        f"{count(len(details), 'copy', 'copies')} ({classes}), {same_bytes} of them by their bytes, "
+    text = (
+        f"{count(len(details), 'copy', 'copies')} ({tally(copies['label'])}), {same_bytes} of them by their bytes, "
         f"{other_group} of an image of another group; all excluded."
         if details
         else "None excluded."
     )
     if left:
         crossing = sum(label[a] != label[b] for a, b, *_ in left)
-        found += f" {count(len(left), 'copy is', 'copies are')} still kept, {crossing} of them under another label."
-        return Finding("exact_duplicates", "fail", found, "Catalogue the data again.", left + details)
+        text += f" {count(len(left), 'copy is', 'copies are')} still kept, {crossing} of them under another label."
+        return Finding("exact_duplicates", "fail", text, "Catalogue the data again.", left + details)
     advice = (
         "Nothing to do for the split: the first of each is kept. Ask the publisher where the copies come from"
     )
     advice += ", and what else of those groups is copied." if other_group else "."
-    return Finding("exact_duplicates", "warn", found, advice, details)
+    return Finding("exact_duplicates", "warn", text, advice, details)
 
 
 def near_duplicates(kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
     """Confirmed near duplicates (`near_duplicates.find_near_duplicates`) within and across groups and splits."""
     pairs = _sides(kept, near)
     crowded = near.attrs.get("crowded", 0)
-    more = (
-        f" {count(crowded, 'perceptual hash', 'perceptual hashes')} had too many neighbours to list all pairs."
-        if crowded
-        else ""
-    )
+    hashes = count(crowded, "perceptual hash", "perceptual hashes")
+    more = f" {hashes} had too many neighbours to list all pairs." if crowded else ""
     if pairs.empty:
         return Finding("near_duplicates", "pass", f"None among {count(len(kept), 'image')}.{more}")
     place = {image: row for row, image in enumerate(kept["image_id"])}
@@ -66,7 +59,7 @@ def near_duplicates(kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
     sizes = sizes[sizes > 1]
     splits, labels, groups = (int(pairs[f"across_{name}"].sum()) for name in ("split", "label", "group"))
     turned = int((pairs["transform"] != "none").sum())
-    found = (
+    text = (
         f"{count(len(pairs), 'pair')} in {count(len(sizes), 'cluster')} of up to {sizes.max()} images, "
         f"correlation {pairs['correlation'].min():.2f} to {pairs['correlation'].max():.2f}, {turned} turned or flipped: "
         f"{splits} across splits, {groups} across groups, {labels} across classes.{more}"
@@ -85,9 +78,8 @@ def near_duplicates(kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
         )
     else:
         advice = "Nothing to do for the split: each stands within one group. They count as one observation, not two."
-    return Finding(
-        "near_duplicates", "fail" if splits or labels else "warn", found, advice, _pair_details(pairs)
-    )
+    verdict = "fail" if splits or labels else "warn"
+    return Finding("near_duplicates", verdict, text, advice, _pair_details(pairs))
 
 
 def label_conflicts(manifest: pd.DataFrame, kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
@@ -100,7 +92,7 @@ def label_conflicts(manifest: pd.DataFrame, kept: pd.DataFrame, near: pd.DataFra
     if several.empty and pairs.empty and same.empty:
         return Finding("label_conflicts", "pass", "No group and no picture has two labels.")
     level = kept["group_level"].iloc[0]
-    found = (
+    text = (
         f"{count(len(several), level)} under several labels; {count(len(pairs), 'near-duplicate pair')} across "
         f"labels; {count(len(same), 'image')} whose pixels stand under another label too (excluded)."
     )
@@ -109,19 +101,16 @@ def label_conflicts(manifest: pd.DataFrame, kept: pd.DataFrame, near: pd.DataFra
     ] + _pair_details(pairs.sort_values(["correlation", "a"], ascending=[False, True]))
     # The rarer label of a group is the more suspicious one.
     inside = kept[kept["group_id"].isin(several.index)]
-    share = inside.groupby(["group_id", "label"])["image_id"].transform("size")
-    for row, images in sorted(
-        zip(inside.itertuples(), share, strict=True), key=lambda item: (item[1], item[0].image_id)
-    ):
+    inside = inside.assign(images=inside.groupby(["group_id", "label"])["image_id"].transform("size"))
+    for row in inside.sort_values(["images", "image_id"]).itertuples():
         others = ", ".join(name for name in several[row.group_id] if name != row.label)
-        details.append(
-            (row.image_id, "", float(images), f"{row.group_id} is {row.label} here and {others} elsewhere")
-        )
+        note = f"{row.group_id} is {row.label} here and {others} elsewhere"
+        details.append((row.image_id, "", float(row.images), note))
     advice = (
         "Find the right label in the records and correct it, or leave these patients out: neither a split nor a score "
         "means anything for them."
     )
-    return Finding("label_conflicts", "fail", found, advice, details)
+    return Finding("label_conflicts", "fail", text, advice, details)
 
 
 def groups_across_splits(kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
@@ -131,28 +120,24 @@ def groups_across_splits(kept: pd.DataFrame, near: pd.DataFrame) -> Finding:
         return Finding("groups_across_splits", "pass", "No split has been assigned yet.")
     details, words = [], []
     for name, noun in (("group_id", "group"), ("patient_id", "patient")):
-        known = dealt[dealt[name] != ""]
-        sides = known.groupby(name)["split"].agg(lambda splits: ", ".join(sorted(set(splits))))
+        rows = dealt[dealt[name] != ""]
+        sides = rows.groupby(name)["split"].agg(lambda splits: ", ".join(sorted(set(splits))))
         leaking = sides[sides.str.contains(",")]
         if len(leaking):
             words.append(f"{count(len(leaking), noun)} on several sides")
-        for row in known[known[name].isin(leaking.index)].itertuples():
+        for row in rows[rows[name].isin(leaking.index)].itertuples():
             unit = getattr(row, name)
-            details.append(
-                (row.image_id, "", 1.0, f"{noun} {unit} is in {leaking[unit]}; this image in {row.split}")
-            )
+            note = f"{noun} {unit} is in {leaking[unit]}; this image in {row.split}"
+            details.append((row.image_id, "", 1.0, note))
     pairs = _sides(kept, near)
     pairs = pairs[pairs["across_split"]]
     if len(pairs):
         words.append(f"{count(len(pairs), 'near-duplicate pair')} on two sides")
         details += _pair_details(pairs)
     if not words:
-        level = dealt["group_level"].iloc[0]
-        return Finding(
-            "groups_across_splits",
-            "pass",
-            f"{count(dealt['group_id'].nunique(), level)}, each in one split; no near duplicate across.",
-        )
+        groups = count(dealt["group_id"].nunique(), dealt["group_level"].iloc[0])
+        text = f"{groups}, each in one split; no near duplicate across."
+        return Finding("groups_across_splits", "pass", text)
     advice = (
         "Split by group, near duplicates joined into one group (acquire does both), and run everything again."
     )
@@ -163,8 +148,7 @@ def few_groups(kept: pd.DataFrame, thresholds: Thresholds) -> Finding:
     """Classes with fewer groups than the split and its folds need."""
     level = kept["group_level"].iloc[0] if len(kept) else "group"
     groups = kept.groupby("label")["group_id"].nunique().sort_index()
-    words, fail = [], False
-    details = []
+    words, details, fail = [], [], False
     for label, number in groups.items():
         rows = kept[kept["label"] == label]
         splits = [name for name in ("train", "val", "test") if name not in set(rows["split"])]
@@ -179,9 +163,8 @@ def few_groups(kept: pd.DataFrame, thresholds: Thresholds) -> Finding:
             problem.append(f"missing from {count(len(folds), 'fold')} of the cross-validation")
         if problem:
             words.append(f"{label} has {count(number, level)} ({', '.join(problem)})")
-            details += [
-                (image, "", float(number), f"{label}: {count(number, level)}") for image in rows["image_id"]
-            ]
+            note = f"{label}: {count(number, level)}"
+            details += [(image, "", float(number), note) for image in rows["image_id"]]
     if not words:
         fewest = ", ".join(f"{label} {number}" for label, number in groups.items())
         test = kept[kept["split"] == "test"].groupby("label")["group_id"].nunique()
@@ -193,10 +176,10 @@ def few_groups(kept: pd.DataFrame, thresholds: Thresholds) -> Finding:
 
 def _sides(kept: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
     """The pairs of which both images are kept, and whether they lie across labels, groups and splits."""
-    known = kept.set_index("image_id")
-    pairs = near[near["a"].isin(known.index) & near["b"].isin(known.index)].reset_index(drop=True)
+    images = kept.set_index("image_id")
+    pairs = near[near["a"].isin(images.index) & near["b"].isin(images.index)].reset_index(drop=True)
     for name, column in (("label", "label"), ("group", "group_id"), ("split", "split")):
-        a, b = (known.loc[pairs[side], column].to_numpy() for side in ("a", "b"))
+        a, b = (images.loc[pairs[side], column].to_numpy() for side in ("a", "b"))
         pairs[f"across_{name}"] = a != b
     return pairs
 
@@ -206,6 +189,6 @@ def _pair_details(pairs: pd.DataFrame) -> list[tuple[str, str, float, str]]:
     for pair in pairs.itertuples():
         across = [name for name in ("split", "label", "group") if getattr(pair, f"across_{name}")]
         where = f"across {', '.join(across)}" if across else "within a group"
-        how = "" if pair.transform == "none" else f", {pair.transform}"
-        rows.append((pair.a, pair.b, float(pair.correlation), f"{where}; {pair.distance} bits apart{how}"))
+        turned = "" if pair.transform == "none" else f", {pair.transform}"
+        rows.append((pair.a, pair.b, float(pair.correlation), f"{where}; {pair.distance} bits apart{turned}"))
     return rows

@@ -6,18 +6,17 @@ was looked at; of unlike pairs the highest was 0.79.
 """
 
 import os
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from leukstudy.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, Pairs, pairs
+from leukstudy.audit.hash_index import MAX_DISTANCE, TRANSFORMS, TURNED_DISTANCE, pairs
 from leukstudy.data.measure import grey_content
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
-
-__all__ = ["COLUMNS", "MIN_CORRELATION", "TRANSFORMS", "Pairs", "clusters", "find_near_duplicates", "pairs"]
 
 MIN_CORRELATION = 0.85
 """The least correlation of two pictures that count as near duplicates."""
@@ -36,14 +35,13 @@ _THUMB, _SHIFT = 64, 3
 def clusters(i: np.ndarray, j: np.ndarray, n: int) -> np.ndarray:
     """Which of `n` images hang together by the pairs (i, j): (n,) int64, the lowest position of each cluster."""
     i, j = np.asarray(i, dtype=np.int64), np.asarray(j, dtype=np.int64)
-    lowest = np.arange(n, dtype=np.int64)
-    while True:
+    lowest, before = np.arange(n, dtype=np.int64), None
+    while not np.array_equal(lowest, before):
         before = lowest.copy()
         np.minimum.at(lowest, i, lowest[j])
         np.minimum.at(lowest, j, lowest[i])
         lowest = lowest[lowest]  # halves the way to the lowest, so that long chains take few rounds
-        if (lowest == before).all():
-            return lowest
+    return lowest
 
 
 def find_near_duplicates(
@@ -63,28 +61,24 @@ def find_near_duplicates(
     images' order; `attrs["crowded"]` counts hashes whose neighbours are too many to be listed in full.
     """
     rows = images[images["phash"] != ""].reset_index(drop=True)
-    found = pairs(rows["phash"], max_distance, turned_distance)
+    i, j, distance, transform, crowded = pairs(rows["phash"], max_distance, turned_distance)
     paths = [os.path.join(root, path) for path in rows["path"]]
-    jobs = ((paths[i], paths[j], t) for i, j, t in zip(found.i, found.j, found.transform, strict=True))
+    jobs = ((paths[a], paths[b], t) for a, b, t in zip(i, j, transform, strict=True))
     correlation = np.array(
-        [
-            value
-            for part in each_chunk(_correlations, chunked(jobs, _CHUNK), workers=workers)
-            for value in part
-        ]
+        list(chain.from_iterable(each_chunk(_correlations, chunked(jobs, _CHUNK), workers=workers)))
     )
     sure = np.flatnonzero(correlation >= min_correlation)
     ids = rows["image_id"].to_numpy()
     table = pd.DataFrame(
         {
-            "a": ids[found.i[sure]],
-            "b": ids[found.j[sure]],
-            "distance": found.distance[sure],
+            "a": ids[i[sure]],
+            "b": ids[j[sure]],
+            "distance": distance[sure],
             "correlation": correlation[sure].round(4),
-            "transform": [TRANSFORMS[t] for t in found.transform[sure]],
+            "transform": [TRANSFORMS[t] for t in transform[sure]],
         }
     ).astype(COLUMNS)
-    table.attrs["crowded"] = found.crowded
+    table.attrs["crowded"] = crowded
     return table
 
 
@@ -96,10 +90,8 @@ def turn_pixels(picture: np.ndarray, transform: int) -> np.ndarray:
 
 def _correlations(jobs: list[tuple[str, str, int]]) -> list[float]:
     """The correlation of each (path, path, transform); NaN where a file has gone bad or a picture is flat."""
-    seen: dict[str, np.ndarray | None] = {}
-    for path in {path for job in jobs for path in job[:2]}:
-        seen[path] = _thumbnail(path)
-    return [_correlation(seen[one], seen[other], transform) for one, other, transform in jobs]
+    thumbnails = {path: _thumbnail(path) for path in {path for job in jobs for path in job[:2]}}
+    return [_correlation(thumbnails[a], thumbnails[b], transform) for a, b, transform in jobs]
 
 
 def _thumbnail(path: str) -> np.ndarray | None:
@@ -112,9 +104,9 @@ def _thumbnail(path: str) -> np.ndarray | None:
     return small if small.std() >= _FLAT else None
 
 
-def _correlation(one: np.ndarray | None, other: np.ndarray | None, transform: int) -> float:
-    if one is None or other is None:
+def _correlation(a: np.ndarray | None, b: np.ndarray | None, transform: int) -> float:
+    if a is None or b is None:
         return float("nan")
-    middle = other[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
-    turned = turn_pixels(one, transform)
+    middle = b[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
+    turned = turn_pixels(a, transform)
     return float(cv2.matchTemplate(turned, np.ascontiguousarray(middle), cv2.TM_CCOEFF_NORMED).max())

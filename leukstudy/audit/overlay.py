@@ -36,19 +36,15 @@ _CHUNK = 32
 
 
 class Template(NamedTuple):
-    """An overlay as one class of one source shows it: its edge pixels, counted from the corner that it keeps to.
-
-    rows, columns are counted inwards from the anchor ('top-left', ...), after shrinking by `factor`; box is in shares
-    of the image (of its median size, where sizes differ).
-    """
+    """An overlay as one class of one source shows it: its edge pixels, counted from the corner that it keeps to."""
 
     source: str
     label: str
-    anchor: str
-    factor: int
-    rows: np.ndarray
+    anchor: str  # the corner: 'top-left', ...
+    factor: int  # by which images are shrunk first
+    rows: np.ndarray  # of the edge pixels, counted inwards from the anchor after shrinking; so are columns
     columns: np.ndarray
-    box: Box
+    box: Box  # in shares of the image (of its median size, where sizes differ)
 
 
 def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None) -> list[Template]:
@@ -58,14 +54,14 @@ def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None)
     else the four corners. Pictures that look alike (equal perceptual hashes) count once, since copies share all
     their edges.
     """
-    found = []
+    templates = []
     for (source, label), every in kept.groupby(["source", "label"], sort=True):
         rows = _sample(every.drop_duplicates("phash"))
         if len(rows) < FEWEST:
             continue
         height, width = int(rows["height"].min()), int(rows["width"].min())
-        one_size = rows["height"].nunique() == rows["width"].nunique() == 1
-        anchors = ("top-left",) if one_size else ("top-left", "top-right", "bottom-left", "bottom-right")
+        alike = rows["height"].nunique() == rows["width"].nunique() == 1
+        anchors = ("top-left",) if alike else ("top-left", "top-right", "bottom-left", "bottom-right")
         factor = max(1, round(min(height, width) / _SIDE))
         paths = [str(root / path) for path in rows["path"]]
         for anchor in anchors:
@@ -81,34 +77,30 @@ def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None)
             for pixels in _standing_out(share, images):
                 shown = np.stack([_unpack(row, window)[pixels] for row in packed]).astype(bool)
                 for variant in _variants(shown):
-                    mine = (pixels[0][variant], pixels[1][variant])
-                    found.append(Template(source, label, anchor, factor, *mine, _box(mine, anchor, size)))
-    return found
+                    edges = (pixels[0][variant], pixels[1][variant])
+                    box = _box(edges, anchor, size)
+                    templates.append(Template(source, label, anchor, factor, *edges, box))
+    return templates
 
 
 def merge(templates: Sequence[Template]) -> list[tuple[Box, list[Template]]]:
     """Templates whose boxes (nearly) touch, together, with the box around them; the largest group first."""
     groups: list[tuple[Box, list[Template]]] = []
-    for one in templates:
-        box, members = one.box, [one]
+    for template in templates:
+        box, members = template.box, [template]
         rest = []
-        for other, theirs in groups:
+        for other, others in groups:
             if all(box[k] <= other[k + 2] + 0.03 and other[k] <= box[k + 2] + 0.03 for k in (0, 1)):
                 box = Box(*map(min, box[:2], other[:2]), *map(max, box[2:], other[2:]))
-                members = theirs + members
+                members = others + members
             else:
-                rest.append((other, theirs))
+                rest.append((other, others))
         groups = [*rest, (box, members)]
     return sorted(groups, key=lambda group: -len(group[1]))
 
 
 def marks(
-    kept: pd.DataFrame,
-    root: Path,
-    box: Box,
-    templates: Sequence[Template],
-    *,
-    workers: int | None = None,
+    kept: pd.DataFrame, root: Path, box: Box, templates: Sequence[Template], *, workers: int | None = None
 ) -> pd.DataFrame:
     """What every image shows in `box`: match (0-1, share of the best template's edges), red, green, blue, sd.
 
@@ -163,9 +155,9 @@ def _hard_edges(
     return edges
 
 
-def _step(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _step(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Where two (H, W, 3) differ by a hard edge in some channel: (H, W) bool."""
-    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    red, green, blue = cv2.split(cv2.absdiff(a, b))
     return cv2.max(cv2.max(red, green), blue) >= _HARD
 
 
@@ -214,13 +206,13 @@ def _standing_out(share: np.ndarray, images: int) -> list[tuple[np.ndarray, np.n
     standing = (share - around >= np.minimum(needed, 0.9)).astype(np.uint8)
     reach = 2 * max(1, round(0.02 * side)) + 1
     pieces, labels = cv2.connectedComponents(cv2.dilate(standing, np.ones((reach, reach), np.uint8)))
-    found = []
+    things = []
     for piece in range(1, pieces):
         rows, columns = np.nonzero((labels == piece) & (standing > 0))
         span = max(np.ptp(rows), np.ptp(columns)) + 1
         if len(rows) >= max(_LEAST, _EDGE * side) and span >= max(4, _SPAN * side):
-            found.append((rows, columns))
-    return found
+            things.append((rows, columns))
+    return things
 
 
 def _box(pixels: tuple[np.ndarray, np.ndarray], anchor: str, size: np.ndarray) -> Box:
@@ -234,9 +226,7 @@ def _box(pixels: tuple[np.ndarray, np.ndarray], anchor: str, size: np.ndarray) -
     return Box(max(0.0, left), max(0.0, top), min(1.0, right), min(1.0, bottom))
 
 
-def _look(
-    paths: list[str], *, box: Box, templates: list[Template]
-) -> list[tuple[float, float, float, float, float]]:
+def _look(paths: list[str], *, box: Box, templates: list[Template]) -> list[tuple[float, ...]]:
     rows = []
     for path in paths:
         try:
@@ -244,9 +234,8 @@ def _look(
         except BadImage:
             rows.append((float("nan"),) * 5)
             continue
-        views = {(one.anchor, one.factor) for one in templates}
-        edges = {view: _hard_edges(rgb, *view) for view in views}
-        match = max(_match(edges[one.anchor, one.factor], one) for one in templates)
+        edges = {view: _hard_edges(rgb, *view) for view in {(t.anchor, t.factor) for t in templates}}
+        match = max(_match(edges[t.anchor, t.factor], t) for t in templates)
         height, width = rgb.shape[:2]
         left, top = int(box[0] * width), int(box[1] * height)
         right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))

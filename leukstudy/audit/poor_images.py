@@ -7,7 +7,7 @@ cells cut out on black, is not a set of bad images.
 import numpy as np
 import pandas as pd
 
-from leukstudy.audit.findings import Finding, Thresholds, count
+from leukstudy.audit.findings import Finding, Thresholds, count, tally
 
 # A flat picture, in grey levels (standard deviation).
 _FLAT = 3.0
@@ -51,12 +51,10 @@ def poor_images(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
 def _finding(check, rows, values, form, kept, clean, notes=None) -> Finding:  # noqa: PLR0917
     if rows.empty:
         return Finding(check, "pass", clean)
-    by_class = rows["label"].value_counts().sort_index()
-    shares = ", ".join(f"{label} {number}" for label, number in by_class.items())
-    found = f"{count(len(rows), 'image')} of {len(kept):,} ({shares})"
-    found += (
-        ": " + ", ".join(f"{number} {word}" for word, number in _counts(notes)) if notes is not None else ""
-    )
+    text = f"{count(len(rows), 'image')} of {len(kept):,} ({tally(rows['label'])})"
+    if notes is not None:
+        words, numbers = np.unique(notes, return_counts=True)
+        text += ": " + ", ".join(f"{number} {word}" for word, number in zip(words, numbers, strict=True))
     order = np.lexsort((rows["image_id"].to_numpy(), values.to_numpy()))
     details = []
     for place in order:
@@ -64,8 +62,4 @@ def _finding(check, rows, values, form, kept, clean, notes=None) -> Finding:  # 
         note = note if notes is None else f"{notes[place]}, {note}"
         details.append((rows["image_id"].iloc[place], "", float(values.iloc[place]), note))
     advice = "Look at them. Leave out what no one could read, by a rule that is stated and does not look at the label."
-    return Finding(check, "warn", found + ".", advice, details)
-
-
-def _counts(words: np.ndarray) -> list[tuple[str, int]]:
-    return sorted(pd.Series(words).value_counts().items())
+    return Finding(check, "warn", text + ".", advice, details)

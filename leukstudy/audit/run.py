@@ -15,11 +15,7 @@ import pandas as pd
 
 from leukstudy.audit import confounds, leaks
 from leukstudy.audit.burnt_in import overlay_finding
-from leukstudy.audit.findings import (
-    Thresholds,
-    details_table,
-    findings_table,
-)
+from leukstudy.audit.findings import Thresholds, details_table, findings_table
 from leukstudy.audit.near_duplicates import find_near_duplicates
 from leukstudy.audit.poor_images import poor_images
 from leukstudy.audit.shortcuts import shortcuts
@@ -29,14 +25,11 @@ from leukstudy.study.checks import CHECKS
 
 
 class Audit(NamedTuple):
-    """findings: one row a check, in the order of `CHECKS`; details: one row an image or pair of each finding.
+    """The tables that `run_audit` gives."""
 
-    overlays: one row an image and box in which something is burnt in (`boxes.OVERLAYS`).
-    """
-
-    findings: pd.DataFrame
-    details: pd.DataFrame
-    overlays: pd.DataFrame
+    findings: pd.DataFrame  # a row a check, in the order of CHECKS
+    details: pd.DataFrame  # a row an image or pair of each finding
+    overlays: pd.DataFrame  # a row an image and box in which something is burnt in (`boxes.OVERLAYS`)
 
 
 def run_audit(
@@ -70,7 +63,7 @@ def run_audit(
     if near is None:
         near = find_near_duplicates(kept, root, workers=workers)
     burnt_in, overlays = overlay_finding(kept, root, limits, workers=workers)
-    found = [
+    findings = [
         leaks.exact_duplicates(catalogue, kept),
         leaks.near_duplicates(kept, near),
         leaks.label_conflicts(catalogue, kept, near),
@@ -81,6 +74,5 @@ def run_audit(
         *poor_images(kept, limits),
         leaks.few_groups(kept, limits),
     ]
-    order = list(CHECKS)
-    found.sort(key=lambda finding: order.index(finding.check))
-    return Audit(findings_table(found), details_table(found), overlays)
+    findings.sort(key=lambda finding: list(CHECKS).index(finding.check))
+    return Audit(findings_table(findings), details_table(findings), overlays)

@@ -18,10 +18,7 @@ SHORTCUTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "shortcut_background": ("The background's colour", tuple(f"background_{name}" for name in _COLOURS)),
     "shortcut_borders": (
         "Borders and corners",
-        (
-            *(f"border_{name}" for name in _COLOURS),
-            *(name for name in MEASURES if name.startswith(("top_", "bottom_"))),
-        ),
+        tuple(name for name in MEASURES if name.startswith(("border_", "top_", "bottom_"))),
     ),
     "shortcut_brightness": ("Brightness and contrast", ("brightness", "contrast")),
     "shortcut_file_size": ("The file size", ("bytes",)),
@@ -37,18 +34,12 @@ _LOG = ("bytes", "width", "height")
 
 
 class Shortcut(NamedTuple):
-    """What a shortcut reaches; an AUROC is that of one class against the rest, 0.5 by chance.
+    """What a shortcut reaches; an AUROC is that of one class against the rest, 0.5 by chance."""
 
-    auroc: the mean of the classes.
-    best: the highest of them, which is what is judged: a shortcut to one class of five hides in the mean.
-    p: the share of permutations whose highest is as high; 1 where none were made.
-    classes: the AUROC of each class, by label.
-    """
-
-    auroc: float
-    best: float
-    p: float
-    classes: dict[str, float]
+    auroc: float  # the mean of the classes
+    best: float  # the highest, which is what is judged: a shortcut to one class of five hides in the mean
+    p: float  # the share of permutations whose highest is as high; 1 where none were made
+    classes: dict[str, float]  # of each class, by label
 
 
 def shortcuts(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
@@ -60,33 +51,29 @@ def shortcuts(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
         "shortcut_file_size": "Ask how the files were saved; compression leaves traces in the pixels too",
         "shortcut_image_size": "Resize to one size, and ask why sizes differ: magnification may differ with them",
     }
-    found = []
+    findings = []
     for check, (name, features) in SHORTCUTS.items():
         reached = shortcut(kept, features, threshold=thresholds.shortcut_auroc)
         if reached is None:
             text = "Fewer than two classes have two groups: nothing can be held out, so nothing is known."
-            found.append(Finding(check, "pass", text))
+            findings.append(Finding(check, "pass", text))
             continue
         label = max(reached.classes, key=reached.classes.get)
         text = f"{name} alone: AUROC {reached.auroc:.2f} on held-out groups (mean of the classes), {label} {reached.best:.2f}"
         if reached.best < thresholds.shortcut_auroc:
-            found.append(Finding(check, "pass", f"{text}; the limit is {thresholds.shortcut_auroc:.2f}."))
+            findings.append(Finding(check, "pass", f"{text}; the limit is {thresholds.shortcut_auroc:.2f}."))
         elif reached.p > thresholds.shortcut_p:
             text += f"; not above chance (p = {reached.p:.3f}): groups are too few to tell."
-            found.append(Finding(check, "pass", text))
+            findings.append(Finding(check, "pass", text))
         else:
-            recognised = [
-                name for name, auroc in reached.classes.items() if auroc >= thresholds.shortcut_auroc
-            ]
+            aurocs = reached.classes.items()
+            recognised = [name for name, auroc in aurocs if auroc >= thresholds.shortcut_auroc]
             text += f"; limit {thresholds.shortcut_auroc:.2f}, p = {reached.p:.3f}. Tells {', '.join(recognised)} from the rest."
             words = f"{advice[check]}, and hold out what differs (a laboratory, a slide) as the test."
-            rows = kept[kept["label"].isin(recognised)]
-            details = [
-                (image, "", reached.classes[label], label)
-                for image, label in zip(rows["image_id"], rows["label"], strict=True)
-            ]
-            found.append(Finding(check, "warn", text, words, details))
-    return found
+            rows = kept.loc[kept["label"].isin(recognised), ["image_id", "label"]]
+            details = [(row.image_id, "", reached.classes[row.label], row.label) for row in rows.itertuples()]
+            findings.append(Finding(check, "warn", text, words, details))
+    return findings
 
 
 def shortcut(
@@ -121,9 +108,8 @@ def shortcut(
             score = _predict(x, permuted, fold, fits, len(labels))
             reached += _aurocs(score, permuted, len(labels)).max() >= observed
         p = (1 + reached) / (1 + PERMUTATIONS)
-    return Shortcut(
-        float(aurocs.mean()), observed, p, dict(zip(labels.tolist(), aurocs.tolist(), strict=True))
-    )
+    by_label = dict(zip(labels.tolist(), aurocs.tolist(), strict=True))
+    return Shortcut(float(aurocs.mean()), observed, p, by_label)
 
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:
@@ -146,12 +132,9 @@ def _deal(rows: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 
 
 def _standardised(rows: pd.DataFrame, features: tuple[str, ...]) -> np.ndarray:
-    x = np.column_stack(
-        [
-            np.log1p(rows[name].to_numpy(float)) if name in _LOG else rows[name].to_numpy(float)
-            for name in features
-        ]
-    )
+    values = rows[list(features)].to_numpy(float)
+    logarithmic = np.isin(features, _LOG)
+    x = np.where(logarithmic, np.log1p(np.where(logarithmic, values, 0)), values)
     return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -24,17 +25,10 @@ EMBEDDED = {"phantom": Path("assets") / "phantom"}
 def data_list() -> None:
     """List the sources that the study knows; '?' marks what nobody has verified."""
     table = Table("source", "title", "labels", "images", "groups", "gate", "licence", box=None)
-    for source in SOURCES.values():
-        images = f"{source.images:,}" if source.images else "?"
-        table.add_row(
-            source.name,
-            source.title,
-            source.label_kind,
-            images,
-            source.group_level,
-            source.gate,
-            source.licence,
-        )
+    for entry in SOURCES.values():
+        images = f"{entry.images:,}" if entry.images else "?"
+        level, gate = entry.group_level, entry.gate
+        table.add_row(entry.name, entry.title, entry.label_kind, images, level, gate, entry.licence)
     Console().print(table)
     print("`leukstudy data info SOURCE` says more, docs/datasets.md says all.")
 
@@ -87,16 +81,13 @@ def data_verify(
     pairs = [(source, path or paths.DATA)] if source else or_exit(_of_study)
     wrong = []
     for name, place in pairs:
-        entry = or_exit(find_source, name)
-        found = or_exit(verify, entry, place)
-        table = Table(
-            "what", "published", "found", "", box=None, title=f"{name}: {place}", title_justify="left"
-        )
-        for what, published, there, verdict in found.itertuples(index=False):
-            style = "bold red" if verdict == DIFFERS else ""
-            table.add_row(escape(what), escape(published), escape(there), verdict, style=style)
+        facts = or_exit(verify, or_exit(find_source, name), place)
+        title = f"{name}: {place}"
+        table = Table("what", "published", "found", "", box=None, title=title, title_justify="left")
+        for *texts, verdict in facts.itertuples(index=False):
+            table.add_row(*map(escape, texts), verdict, style="bold red" if verdict == DIFFERS else "")
         Console(soft_wrap=False).print(table)
-        wrong += [name] * contradicts(found)
+        wrong += [name] * contradicts(facts)
     if wrong:
         fail(f"Not as published: {', '.join(wrong)}. The rows marked {DIFFERS} say where.")
     print("Nothing contradicts the registry: as published, as far as it says.")
@@ -104,10 +95,11 @@ def data_verify(
 
 @app.command("use")
 def data_use(
-    what: Annotated[
+    data: Annotated[
         list[str],
         typer.Argument(
-            help="A folder of class folders, an archive of one, or phantom; or NAME=PATH once or more, NAME being a source."
+            metavar="WHAT...",
+            help="A folder of class folders, an archive of one, or phantom; or NAME=PATH once or more, NAME being a source.",
         ),
     ],
 ) -> None:
@@ -116,48 +108,38 @@ def data_use(
     A folder is imported as data/. NAME=PATH checks the folder or archive with the source's own adapter and copies
     it to data/NAME/; several of them are joined.
     """
-    from leukstudy.data.place import (  # noqa: PLC0415
-        add_folders,
-        import_folder,
-        params_block,
-        refuse_if_changed,
-    )
+    from leukstudy.data import place  # noqa: PLC0415
 
-    pairs = [_pair(text) for text in what]
+    pairs = [_pair(text) for text in data]
     if len(pairs) > 1 and any(name is None for name, _ in pairs):
         fail(
             "Several sources at once are given as NAME=PATH each, NAME being a source of `leukstudy data list`."
         )
     if len({name for name, _ in pairs}) < len(pairs):
         fail("One source was named twice.")
-    or_exit(refuse_if_changed)
+    or_exit(place.refuse_if_changed)
     for name, _ in pairs:
         or_exit(find_source, name or "folder")
     folders = [or_exit(_folder_of, name, text) for name, text in pairs]
-    (first, _), folder = pairs[0], folders[0]
-    unpacked = folder.is_relative_to(paths.BUILD / "sources")
+    placed = {_source_of(text) if name is None else name: name or "." for name, text in pairs}
     try:
-        if first is None:
-            source = _source_of(what[0])
-            placed = {source: "."}
-            counted = {"data/": or_exit(source_rows, find_source(source), folder)}
-            # what was unpacked is no place to import from: it is a copy that `make clean` removes
-            or_exit(add_folders, {".": folder}) if unpacked else or_exit(import_folder, folder)
+        tables = [
+            or_exit(source_rows, find_source(name), folder)
+            for name, folder in zip(placed, folders, strict=True)
+        ]
+        # What was unpacked is no place to import from: it is a copy that `make clean` removes.
+        if pairs[0][0] is None and not folders[0].is_relative_to(paths.BUILD / "sources"):
+            or_exit(place.import_folder, folders[0])
         else:
-            placed = {name: name for name, _ in pairs}
-            counted = {
-                f"data/{name}/": or_exit(source_rows, find_source(name), place)
-                for (name, _), place in zip(pairs, folders, strict=True)
-            }
-            or_exit(add_folders, {name: place for (name, _), place in zip(pairs, folders, strict=True)})
+            or_exit(place.add_folders, dict(zip(placed.values(), folders, strict=True)))
     finally:
         shutil.rmtree(paths.BUILD / "sources", ignore_errors=True)
-    for (place, rows), (_, text) in zip(counted.items(), pairs, strict=True):
-        _report(place, text, rows)
+    for (_, text), folder, rows in zip(pairs, placed.values(), tables, strict=True):
+        _report("data/" if folder == "." else f"data/{folder}/", text, rows)
     print(
         "\nPut this into params.yaml, and make its tasks fit the labels (`leukstudy preset` lists data for which this is done):\n"
     )
-    print(params_block(placed))
+    print(place.params_block(placed))
     for name in placed:
         if find_source(name).label_kind == "cell type":
             print(
@@ -166,10 +148,9 @@ def data_use(
     print("\nThen `dvc repro`. `git checkout data.dvc params.yaml && dvc repro` goes back.")
 
 
-def _report(place: str, text: str, rows) -> None:
-    counts = ", ".join(
-        f"{label} {count:,}" for label, count in rows["label"].value_counts().sort_index().items()
-    )
+def _report(place: str, text: str, rows: pd.DataFrame) -> None:
+    labels = rows["label"].value_counts().sort_index()
+    counts = ", ".join(f"{label} {count:,}" for label, count in labels.items())
     print(f"{place} is now {text}: {len(rows):,} images ({counts}).")
     for reason, count in rows.attrs["left_out"].items():
         print(f"  left out: {count:,}, {reason}")
@@ -181,8 +162,8 @@ def _report(place: str, text: str, rows) -> None:
 
 
 def _pair(text: str) -> tuple[str | None, str]:
-    found = re.fullmatch(r"([\w-]+)=(.+)", text)
-    return (found[1], found[2]) if found and not Path(text).exists() else (None, text)
+    pair = re.fullmatch(r"([\w-]+)=(.+)", text)
+    return (pair[1], pair[2]) if pair and not Path(text).exists() else (None, text)
 
 
 def _source_of(text: str) -> str:

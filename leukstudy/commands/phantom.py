@@ -39,8 +39,8 @@ def phantom(
     from leukstudy.phantom.smear import allot, write_phantom  # noqa: PLC0415
 
     if plant == "list":
-        for name, what in FLAWS.items():
-            print(f"{name}: {what}")
+        for name, description in FLAWS.items():
+            print(f"{name}: {description}")
         return
     if out is None:
         print("phantom: no folder was given; say where to draw, e.g. --out build/phantom", file=sys.stderr)

@@ -9,7 +9,8 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -31,6 +32,10 @@ _DAMAGE = (
     RuntimeError,  # what zipfile says of an encrypted member
     NotImplementedError,  # and of an unknown compression
 )  # fmt: skip
+Member = tuple[str, Callable[[], BinaryIO] | None]
+"""A file of an archive: its name, and how it is opened; None for a link or a device, which is refused."""
+
+_COMPRESSED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 # A disk that is filled to the last byte stops more than this program.
 _KEEP_FREE = 1 << 30
 _CHUNK = 1 << 20
@@ -95,9 +100,13 @@ def _unpack(archive: Path, into: Path) -> None:
         if archive.name.lower().endswith(".npz"):
             bloodmnist.unpack(archive, into)
         elif zipfile.is_zipfile(archive):
-            _unpack_zip(archive, into)
+            with zipfile.ZipFile(archive) as packed:
+                declared = sum(member.file_size for member in packed.infolist())
+            _write(archive, _zip_members(archive), into, declared=declared)
         elif tarfile.is_tarfile(archive):
-            _unpack_tar(archive, into)
+            _write(
+                archive, _tar_members(archive), into, declared=0
+            )  # its sizes are known when it has been read
         else:
             raise DataProblem(
                 f"{archive}: no archive that can be unpacked here, or a damaged one; expected one of {', '.join(SUFFIXES)}"
@@ -110,75 +119,63 @@ def _unpack(archive: Path, into: Path) -> None:
         ) from error
 
 
-def _unpack_zip(archive: Path, into: Path) -> None:
+def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as packed:
-        write = _writer(archive, into, declared=sum(member.file_size for member in packed.infolist()))
         for member in packed.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise DataProblem(f"{archive}: {member.filename!r} is a link or a device; it is not unpacked")
-            if not member.is_dir():
-                # Windows tools sometimes write backslashes, against the format
-                write(member.filename.replace("\\", "/"), lambda member=member: packed.open(member))
+                yield member.filename, None
+            elif not member.is_dir():
+                # Windows tools sometimes write backslashes, against the format.
+                yield member.filename.replace("\\", "/"), partial(packed.open, member)
 
 
-def _unpack_tar(archive: Path, into: Path) -> None:
-    write = _writer(archive, into, declared=0)  # a tar's sizes are known when it has been read
-    with _opened(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as packed:
-        for member in packed:
-            if member.isfile():
-                write(member.name, lambda member=member: packed.extractfile(member))
-            elif not member.isdir():
-                raise DataProblem(f"{archive}: {member.name!r} is a link or a device; it is not unpacked")
-        # tarfile stops at the last member: only whoever reads on has the compressor's checksum compared
+def _tar_members(archive: Path) -> Iterator[Member]:
+    with archive.open("rb") as file:
+        magic = file.read(6)
+    with next((open_ for start, open_ in _COMPRESSED if magic.startswith(start)), open)(
+        archive, "rb"
+    ) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as packed:
+            for member in packed:
+                if member.isfile():
+                    yield member.name, partial(packed.extractfile, member)
+                elif not member.isdir():
+                    yield member.name, None
+        # tarfile stops at the last member: only whoever reads on has the compressor's checksum compared.
         while stream.read(_CHUNK):
             pass
 
 
-def _opened(archive: Path) -> BinaryIO:
-    """A tar's own bytes, whatever it is compressed with."""
-    with archive.open("rb") as file:
-        magic = file.read(6)
-    for beginning, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
-        if magic.startswith(beginning):
-            return opener(archive, "rb")
-    return archive.open("rb")
-
-
-def _writer(archive: Path, into: Path, *, declared: int) -> Callable[[str, Callable], None]:
-    """A function that writes one member, and keeps count of what all of them take."""
+def _write(archive: Path, members: Iterable[Member], into: Path, *, declared: int) -> None:
+    """Write members below `into`, counting what all of them take; a member that is unsafe is refused."""
     room = shutil.disk_usage(into).free - _KEEP_FREE
-    written = 0
-    seen: set[str] = set()
-
-    def full() -> DataProblem:
-        return DataProblem(
-            f"{archive}: unpacks to more than the {max(room, 0) / 1e9:.1f} GB that {into.parent} can take; make room, "
-            "or do not trust this archive"
-        )
-
-    def write(name: str, opened: Callable) -> None:
-        nonlocal written
+    full = DataProblem(
+        f"{archive}: unpacks to more than the {max(room, 0) / 1e9:.1f} GB that {into.parent} can take; make room, "
+        "or do not trust this archive"
+    )
+    if declared > room:
+        raise full
+    written, names = 0, set()
+    for name, opened in members:
         path = PurePosixPath(name)
+        if opened is None:
+            raise DataProblem(f"{archive}: {name!r} is a link or a device; it is not unpacked")
         if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
             raise DataProblem(
                 f"{archive}: {name!r} points outside the folder it is unpacked into; do not trust it"
             )
-        if str(path) in seen:
+        if path in names:
             raise DataProblem(f"{archive}: {name!r} stands in it twice; get the archive anew")
-        seen.add(str(path))
+        names.add(path)
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with opened() as source, target.open("wb") as file:
             while chunk := source.read(_CHUNK):
                 written += len(chunk)
                 if written > room:
-                    raise full()
+                    raise full
                 file.write(chunk)
-
-    if declared > room:
-        raise full()
-    return write
 
 
 def _unpack_nested(folder: Path) -> None:

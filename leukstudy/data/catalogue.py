@@ -61,8 +61,8 @@ def catalogue(
     table = table.sort_values("image_id", ignore_index=True)
     labels = sorted(table.loc[table["excluded"] == "", "label"].unique())
     if len(labels) < 2:
-        found = f"one class only ({labels[0]!r})" if labels else "no class"
-        raise DataProblem(f"{root}: {found} among {len(table)} images; two class folders are needed")
+        classes = f"one class only ({labels[0]!r})" if labels else "no class"
+        raise DataProblem(f"{root}: {classes} among {len(table)} images; two class folders are needed")
     waiting = table["excluded"] == ""
     beyond = beyond_limit(table[waiting], max_groups_per_class)
     table.loc[beyond.index[beyond], "excluded"] = "limited"
@@ -104,8 +104,8 @@ def _of_source(  # noqa: PLR0917
         table[column] = table.get(column, "")
     table["path"] = table["path"] if folder == "." else folder.rstrip("/") + "/" + table["path"]
     table["image_id"] = _image_ids(table["path"])
-    known = table["excluded_by_source"] if "excluded_by_source" in table else pd.Series("", index=table.index)
-    table["excluded"] = np.where(known != "", "known: " + known, "")
+    reason = table["excluded_by_source"]
+    table["excluded"] = np.where(reason != "", "known: " + reason, "")
     if labels is not None:
         missing = sorted(set(labels) - set(table["label"]))
         if missing:
@@ -116,9 +116,8 @@ def _of_source(  # noqa: PLR0917
         unmapped = ~table["label"].isin(list(labels))
         table.loc[unmapped, "excluded"] = "unmapped: " + table.loc[unmapped, "label"]
         table["label"] = table["label"].map(labels).fillna(table["label"]).astype("str")
-    if (
-        group_by == "auto" and source.group_level != "block"
-    ):  # a block is what remains where nothing better is found
+    # A block is what remains where nothing better is found.
+    if group_by == "auto" and source.group_level != "block":
         group_by = source.group_level
     return add_groups(table, group_by=group_by, block_size=block_size)
 

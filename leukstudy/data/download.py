@@ -29,10 +29,10 @@ def get(source: Source, to: Path | None = None, *, only: str = "", progress: boo
         return [_download(source, _pick(source, only), to, progress)]
     if source.kaggle and _kaggle_is_set_up():
         return [_from_kaggle(source)]
-    raise DataProblem(how_to_get(source))
+    raise DataProblem(instructions(source))
 
 
-def how_to_get(source: Source) -> str:
+def instructions(source: Source) -> str:
     """What somebody must do to have the source: page, form, where to put the files, what is then expected."""
     lines = [
         f"'{source.name}' ({source.title}) is not fetched by this command.",
@@ -110,14 +110,8 @@ def _write(answer, part: Path, *, have: int, total: int | None, progress: bool) 
     from tqdm import tqdm  # noqa: PLC0415 - a bar is wanted here only
 
     part.parent.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(
-        total=total,
-        initial=have,
-        unit="B",
-        unit_scale=True,
-        desc=part.stem,
-        disable=None if progress else True,
-    )
+    shown = None if progress else True
+    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=shown)
     with part.open("ab" if have else "wb") as file, bar:
         while chunk := answer.read(_CHUNK):
             file.write(chunk)
@@ -137,13 +131,13 @@ def _check_room(part: Path, needed: int) -> None:
 
 
 def _pick(source: Source, only: str) -> str:
-    fitting = [url for url in source.download if only in file_name(url)]
+    names = {url: file_name(url) for url in source.download}
+    fitting = [url for url, name in names.items() if only in name]
     if not fitting:
-        known = ", ".join(file_name(url) for url in source.download)
         raise DataProblem(
-            f"source {source.name!r} has no file with {only!r} in its name; its files are {known}"
+            f"source {source.name!r} has no file with {only!r} in its name; its files are {', '.join(names.values())}"
         )
-    return next((url for url in fitting if file_name(url) == only), fitting[0])
+    return next((url for url in fitting if names[url] == only), fitting[0])
 
 
 def _download(source: Source, url: str, to: Path | None, progress: bool) -> Path:
@@ -152,26 +146,22 @@ def _download(source: Source, url: str, to: Path | None, progress: bool) -> Path
     folder = Path(to) if to else Path(pooch.os_cache("leukstudy")) / source.name
     name = file_name(url)
     part = folder / f"{name}.part"
-    known = source.checksums.get(name)
+    checksum = source.checksums.get(name)
 
     def downloader(url: str, output_file: str, _pooch: object) -> None:
-        resume(url, part, again=known is not None, progress=progress)
+        resume(url, part, again=checksum is not None, progress=progress)
         os.replace(part, output_file)
 
-    if (
-        known
-        and part.is_file()
-        and not (folder / name).exists()
-        and pooch.hashes.hash_matches(str(part), known)
-    ):
+    unfinished = checksum and part.is_file() and not (folder / name).exists()
+    if unfinished and pooch.hashes.hash_matches(str(part), checksum):
         os.replace(part, folder / name)  # whole, but the last run was stopped before it could say so
     try:
-        return Path(pooch.retrieve(url, known_hash=known, fname=name, path=folder, downloader=downloader))
+        return Path(pooch.retrieve(url, known_hash=checksum, fname=name, path=folder, downloader=downloader))
     except DataProblem as error:
         raise DataProblem(f"{error}\nBy hand: {source.home}") from error
     except ValueError as error:  # pooch's word for a wrong checksum; it has deleted the file
         raise DataProblem(
-            f"{url}: what came has not the published checksum {known}; it was deleted. Try again; if it stays so, the "
+            f"{url}: what came has not the published checksum {checksum}; it was deleted. Try again; if it stays so, the "
             f"publisher's file has changed: see {source.home}"
         ) from error
 
@@ -194,5 +184,5 @@ def _from_kaggle(source: Source) -> Path:
         return Path(kagglehub.dataset_download(source.kaggle))
     except Exception as error:  # its own errors, requests' and the file system's
         raise DataProblem(
-            f"kagglehub could not fetch {source.kaggle} ({error}).\n{how_to_get(source)}"
+            f"kagglehub could not fetch {source.kaggle} ({error}).\n{instructions(source)}"
         ) from error

@@ -16,7 +16,7 @@ from leukstudy.data import DataProblem
 LEVELS = ("patient", "slide", "original", "cluster", "block")
 """What a group can be, the strongest first: how much of what images share is sure to stay on one side."""
 
-_KNOWN = ("patient", "slide", "original")  # levels whose ids a source gives
+_IDENTIFIED = ("patient", "slide", "original")  # levels whose ids a source gives
 
 
 def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int = 40) -> pd.DataFrame:
@@ -47,9 +47,8 @@ def add_groups(table: pd.DataFrame, *, group_by: str = "auto", block_size: int =
     table = table.assign(group_level=level, group_id=table["source"] + f":{level}:" + ids)
     if level in ("cluster", "block"):
         copies = table[table["original_id"] != ""].groupby("original_id")["group_id"]
-        table["group_id"] = _joined(
-            table["group_id"], [(mine.iloc[0], other) for _, mine in copies for other in mine]
-        )
+        links = [(groups.iloc[0], group) for _, groups in copies for group in groups]
+        table["group_id"] = _joined(table["group_id"], links)
     return table
 
 
@@ -114,10 +113,10 @@ def check_groups(manifest: pd.DataFrame, *, root: Path, block_size: int) -> None
     kept = manifest[manifest["excluded"] == ""]
     meant = manifest[~manifest["excluded"].str.startswith(("unmapped", "known"))]
     for label, rows in meant.groupby("label"):
-        mine = kept[kept["label"] == label]
-        groups = mine["group_id"].nunique()
+        usable = kept[kept["label"] == label]
+        groups = usable["group_id"].nunique()
         level = rows["group_level"].iloc[0]
-        if mine.empty:
+        if usable.empty:
             reason = rows["excluded"].iloc[0]
             raise DataProblem(
                 f"{root}: no usable image in class {label!r}: all {len(rows)} are excluded, "
@@ -130,8 +129,8 @@ def check_groups(manifest: pd.DataFrame, *, root: Path, block_size: int) -> None
                 else f"add images of another {level}, or remove the class folder"
             )
             raise DataProblem(
-                f"{root}: class {label!r} has one {level} only ({mine['group_id'].iloc[0]}, "
-                f"{len(mine)} images), which cannot be in both training and test; {way_out}"
+                f"{root}: class {label!r} has one {level} only ({usable['group_id'].iloc[0]}, "
+                f"{len(usable)} images), which cannot be in both training and test; {way_out}"
             )
 
 
@@ -150,15 +149,15 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 def _level(table: pd.DataFrame, group_by: str) -> str:
     if group_by not in ("auto", *LEVELS):
         raise DataProblem(f"group_by is {group_by!r}; expected one of auto, {', '.join(LEVELS)}")
-    for level in _KNOWN:
+    for level in _IDENTIFIED:
         if group_by not in ("auto", level):
             continue
-        known = table[f"{level}_id"] != ""
-        if known.all():
+        identified = table[f"{level}_id"] != ""
+        if identified.all():
             return level
-        if group_by == level or (known.any() and level != "original"):
+        if group_by == level or (identified.any() and level != "original"):
             raise DataProblem(
-                f"{table['source'].iloc[0]}: a {level}_id is known of {known.sum()} of {len(table)} images (not of "
-                f"{table.loc[~known, 'path'].iloc[0]!r}); give it for all in metadata.csv, or set group_by to another level"
+                f"{table['source'].iloc[0]}: a {level}_id is known of {identified.sum()} of {len(table)} images (not of "
+                f"{table.loc[~identified, 'path'].iloc[0]!r}); give it for all in metadata.csv, or set group_by to another level"
             )
     return "block" if group_by == "auto" else group_by

@@ -68,22 +68,22 @@ def identify(path: str | os.PathLike[str]) -> dict[str, int | float | str]:
     `error` is '' or the reason why the file cannot be used; then width and height are 0, what is measured of
     pixels NaN, and the hashes of pixels ''.
     """
-    found: dict[str, int | float | str] = dict.fromkeys([*FACTS, *MEASURES], float("nan"))
-    found |= dict.fromkeys(_TEXT, "") | dict.fromkeys(_WHOLE, 0)
+    facts: dict[str, int | float | str] = dict.fromkeys([*FACTS, *MEASURES], float("nan"))
+    facts |= dict.fromkeys(_TEXT, "") | dict.fromkeys(_WHOLE, 0)
     try:
         with open(path, "rb") as file:
-            found["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-            found["bytes"] = file.tell()
+            facts["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+            facts["bytes"] = file.tell()
         rgb = read_image(path)
     except BadImage as error:
-        return found | {"error": error.reason}
+        return facts | {"error": error.reason}
     except OSError as error:
-        return found | {"error": f"cannot be opened ({error.strerror})"}
+        return facts | {"error": f"cannot be opened ({error.strerror})"}
     height, width = rgb.shape[:2]
     pixels = hashlib.sha256(f"{height}x{width}".encode())
     pixels.update(np.ascontiguousarray(rgb))
-    found |= {"width": width, "height": height, "pixels": pixels.hexdigest(), "phash": perceptual_hash(rgb)}
-    return found | _origin(path) | measure(rgb)
+    facts |= {"width": width, "height": height, "pixels": pixels.hexdigest(), "phash": perceptual_hash(rgb)}
+    return facts | _origin(path) | measure(rgb)
 
 
 def perceptual_hash(rgb: np.ndarray) -> str:

@@ -14,23 +14,10 @@ from leukstudy.data.split import EXTERNAL, SPLITS
 from leukstudy.study.files import write_atomically
 
 COLUMNS = {
-    "image_id": "str",
-    "path": "str",
-    "source": "str",
-    "label": "str",
-    "patient_id": "str",
-    "group_id": "str",
-    "group_level": "str",
-    "width": "int64",
-    "height": "int64",
-    "sha256": "str",
-    "phash": "str",
-    "excluded": "str",
-    "split": "str",
-    "fold": "int64",
-    "split_seed": "int64",
-    "split_hash": "str",
-}
+    "image_id": "str", "path": "str", "source": "str", "label": "str", "patient_id": "str", "group_id": "str",
+    "group_level": "str", "width": "int64", "height": "int64", "sha256": "str", "phash": "str", "excluded": "str",
+    "split": "str", "fold": "int64", "split_seed": "int64", "split_hash": "str",
+}  # fmt: skip
 """The manifest's columns and their types, in order; the last two say of every row which split it is."""
 
 # The words that reasons in `excluded` begin with, in the order in which they are decided.
@@ -83,7 +70,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise DataProblem(f"{path}: no manifest; run the stage `acquire` first (dvc repro acquire)")
     try:
         table = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, encoding="utf-8")
-    except (ValueError, pd.errors.ParserError) as error:
+    except ValueError as error:
         raise DataProblem(f"{path}: no readable manifest ({error}); run `dvc repro -f acquire`") from error
     return _check(table, path)
 

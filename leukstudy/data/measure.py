@@ -3,41 +3,14 @@
 All of it is cheap and knows nothing of cells: these are the things that should not tell the classes apart.
 """
 
+import csv
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-MEASURES: dict[str, tuple[str, str]] = {
-    "bytes": ("byte", "size of the file"),
-    "format": ("", "format of the file by its content, as Pillow names it"),
-    "camera": ("", "make, model and software in the EXIF block; empty where there is none"),
-    "brightness": ("0-255", "mean grey"),
-    "contrast": ("0-255", "standard deviation of grey"),
-    "saturation": ("0-1", "mean saturation (HSV)"),
-    "background_red": ("0-255", "90th percentile of red: the bright field"),
-    "background_green": ("0-255", "90th percentile of green"),
-    "background_blue": ("0-255", "90th percentile of blue"),
-    "border_red": ("0-255", "mean red of the outermost 4% on each side"),
-    "border_green": ("0-255", "mean green of the outermost 4% on each side"),
-    "border_blue": ("0-255", "mean blue of the outermost 4% on each side"),
-    "top_left_mean": ("0-255", "mean grey of the top left corner (25% of the width, 15% of the height)"),
-    "top_left_sd": ("0-255", "standard deviation of grey in that corner"),
-    "top_right_mean": ("0-255", "mean grey of the top right corner"),
-    "top_right_sd": ("0-255", "standard deviation of grey in that corner"),
-    "bottom_left_mean": ("0-255", "mean grey of the bottom left corner"),
-    "bottom_left_sd": ("0-255", "standard deviation of grey in that corner"),
-    "bottom_right_mean": ("0-255", "mean grey of the bottom right corner"),
-    "bottom_right_sd": ("0-255", "standard deviation of grey in that corner"),
-    "sharpness": ("0-1", "share of the variation between neighbouring pixels that blurring would take away"),
-    "dark": ("0-1", "share of pixels whose brightest channel is 5 or less"),
-    "bright": ("0-1", "share of pixels whose darkest channel is 250 or more"),
-    "foreground": ("0-1", "share of pixels that differ from the background by more than 24 grey levels"),
-    "stroke": (
-        "0-1",
-        "longest thin, level or upright, hard-edged stroke as a share of the short side; 0: none",
-    ),
-    "stroke_x": ("0-1", "where the stroke's centre is, from the left"),
-    "stroke_y": ("0-1", "where the stroke's centre is, from the top"),
-}
+with Path(__file__).with_name("measures.csv").open(encoding="utf-8", newline="") as _file:
+    MEASURES = {row["name"]: (row["unit"], row["meaning"]) for row in csv.DictReader(_file)}
 """Name -> (unit, meaning) of what is measured of each file, in order; format and camera are text, the rest numbers."""
 
 # The long side, in pixels, at which everything but strokes is measured.
@@ -62,23 +35,23 @@ def measure(rgb: np.ndarray) -> dict[str, float]:
     darkest, brightest = _extremes(small)
     level, spread = _mean_sd(grey)
     saturation = cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255
-    found = {"brightness": level, "contrast": spread, "saturation": saturation}
+    values = {"brightness": level, "contrast": spread, "saturation": saturation}
     background = [_quantile(plane, 0.9) for plane in cv2.split(small)]
-    found |= {f"background_{name}": float(value) for name, value in zip(_CHANNELS, background, strict=True)}
-    found |= {f"border_{name}": value for name, value in zip(_CHANNELS, _border(small), strict=True)}
+    values |= {f"background_{name}": float(value) for name, value in zip(_CHANNELS, background, strict=True)}
+    values |= {f"border_{name}": value for name, value in zip(_CHANNELS, _border(small), strict=True)}
     down, across = max(1, round(CORNER[1] * height)), max(1, round(CORNER[0] * width))
     for row, rows in (("top", slice(0, down)), ("bottom", slice(height - down, height))):
         for column, columns in (("left", slice(0, across)), ("right", slice(width - across, width))):
             mean, sd = _mean_sd(np.ascontiguousarray(grey[rows, columns]))
-            found |= {f"{row}_{column}_mean": mean, f"{row}_{column}_sd": sd}
+            values |= {f"{row}_{column}_mean": mean, f"{row}_{column}_sd": sd}
     away = _extremes(cv2.absdiff(small, (*map(float, background), 0.0)))[1]
-    found |= {
+    values |= {
         "sharpness": _sharpness(grey),
         "dark": cv2.countNonZero(cv2.inRange(brightest, 0, 5)) / grey.size,
         "bright": cv2.countNonZero(cv2.inRange(darkest, 250, 255)) / grey.size,
         "foreground": cv2.countNonZero(cv2.inRange(away, 25, 255)) / grey.size,
     }
-    return found | dict(zip(("stroke", "stroke_x", "stroke_y"), longest_stroke(rgb), strict=True))
+    return values | dict(zip(("stroke", "stroke_x", "stroke_y"), longest_stroke(rgb), strict=True))
 
 
 def longest_stroke(rgb: np.ndarray) -> tuple[float, float, float]:

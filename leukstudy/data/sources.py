@@ -1,6 +1,6 @@
 """Looking up sources, and reading one: the registry's facts applied to what its adapter finds.
 
-The facts are in `registry`. Adding a source is one entry there and, where its files have a form of their own,
+The facts are in registry.yaml. Adding a source is one record there and, where its files have a form of their own,
 one module in `adapters` whose `rows(root)` gives the columns of `adapters.layout.COLUMNS`.
 """
 
@@ -15,21 +15,8 @@ import pandas as pd
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters.layout import COLUMNS, OFFICIAL_SPLITS
-from leukstudy.data.registry import ENTRIES, Source
+from leukstudy.data.registry import SOURCES, Source
 from leukstudy.study.schema import unknown
-
-__all__ = [
-    "SOURCES",
-    "Source",
-    "adapter_of",
-    "check_label_map",
-    "external_conflicts",
-    "find_source",
-    "source_rows",
-]
-
-SOURCES: dict[str, Source] = {entry.name: entry for entry in ENTRIES}
-"""Every known source by its name."""
 
 
 def find_source(name: str) -> Source:
@@ -40,8 +27,8 @@ def find_source(name: str) -> Source:
     if name in SOURCES:
         return SOURCES[name]
     if name.startswith("folder-"):
-        own = SOURCES["folder"]
-        return replace(own, name=name, title=f"{own.title}: {name.removeprefix('folder-')}")
+        folder = SOURCES["folder"]
+        return replace(folder, name=name, title=f"{folder.title}: {name.removeprefix('folder-')}")
     raise DataProblem(unknown(name, sorted(SOURCES), "source"))
 
 
@@ -72,8 +59,8 @@ def source_rows(source: Source, root: Path) -> pd.DataFrame:
         )
     joint = {member: "+".join(members) for members in source.same_group for member in members}
     table["original_id"] = table["original_id"].map(lambda name: joint.get(name, name)).astype("str")
-    table["excluded_by_source"] = [_exclusion(source, path) for path in table["path"]]
-    table["excluded_by_source"] = table["excluded_by_source"].astype("str")
+    reasons = [_exclusion(source, path) for path in table["path"]]
+    table["excluded_by_source"] = pd.Series(reasons, index=table.index, dtype="str")
     return table
 
 
@@ -85,9 +72,11 @@ def check_label_map(source: Source, labels: Mapping[str, str] | None) -> None:
     """
     if labels is None:
         if source.label_kind == "cell type":
-            known = ", ".join(source.classes) or "its adapter's labels (`leukstudy data verify` shows them)"
+            labelled = (
+                ", ".join(source.classes) or "its adapter's labels (`leukstudy data verify` shows them)"
+            )
             raise DataProblem(
-                f"source {source.name!r} labels cells, not patients ({known}), and cell types are not diagnoses. Say "
+                f"source {source.name!r} labels cells, not patients ({labelled}), and cell types are not diagnoses. Say "
                 f"what each is to mean in params.yaml, data.sources.{source.name}.labels, e.g. "
                 f"{{{next(iter(source.classes), 'type 1')}: <a class folder's label of yours>, ...}}"
             )

@@ -56,14 +56,12 @@ def assign(
             f"folds is {folds} and scheme {scheme!r}; expected at least 2, and one of {', '.join(SCHEMES)}"
         )
     _check_apart(manifest, [*external, *filter(None, [held_out])])
-    outside = (
-        manifest["source"].isin([*external]) if len(external) else pd.Series(False, index=manifest.index)
-    )
+    outside = manifest["source"].isin(list(external))
     inside = (manifest["excluded"] == "") & ~outside
     kept = manifest[inside]
-    given = _given_places(kept, scheme, held_out)
+    fixed = _fixed_places(kept, scheme, held_out)
     counts = group_counts(kept)
-    side = _deal(counts, np.asarray(fractions, dtype=float), seed, given)
+    side = _deal(counts, np.asarray(fractions, dtype=float), seed, fixed)
     _check_covered(counts, side)
     result = manifest.copy()
     names = side.map(dict(enumerate(SPLITS)))
@@ -103,7 +101,7 @@ def _check_apart(manifest: pd.DataFrame, tested: Sequence[str]) -> None:
             )
 
 
-def _given_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict[str, int]:
+def _fixed_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict[str, int]:
     """The places that a scheme gives groups before anything is dealt: group_id -> index into SPLITS.
 
     A place beyond SPLITS, -1, means: deal this group, but never to the test split.
@@ -116,7 +114,7 @@ def _given_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict
             raise DataProblem(
                 f"split.held_out is {held_out!r}; expected one of several: {sorted(kept['source'].unique())}"
             )
-        return {group: 2 if mine else -1 for group, mine in zip(kept["group_id"], test, strict=True)}
+        return {group: 2 if tested else -1 for group, tested in zip(kept["group_id"], test, strict=True)}
     official = kept["official_split"] if "official_split" in kept else pd.Series("", index=kept.index)
     if not (official != "").any():
         raise DataProblem(
@@ -129,26 +127,26 @@ def _given_places(kept: pd.DataFrame, scheme: str, held_out: str | None) -> dict
             f"the official split puts group {torn[torn > 1].index[0]!r} on two sides ({(torn > 1).sum()} groups in all): "
             "it leaks; use scheme: grouped, or set join_near_duplicates: false if its near-duplicates are meant"
         )
-    given: dict[str, int] = {}
-    for _, mine in table[table["split"] != ""].groupby("source"):
-        named = set(mine["split"])
-        for group, split in zip(mine["group"], mine["split"], strict=True):
+    fixed: dict[str, int] = {}
+    for _, rows in table[table["split"] != ""].groupby("source"):
+        named = set(rows["split"])
+        for group, split in zip(rows["group"], rows["split"], strict=True):
             # training groups stay in the hand where the publisher left a later split to us
             dealt = split == "train" and named != set(SPLITS)
             if not dealt:
-                given[group] = SPLITS.index(split)
+                fixed[group] = SPLITS.index(split)
             elif "test" in named:
-                given[group] = -1
-    return given
+                fixed[group] = -1
+    return fixed
 
 
 def _check_covered(counts: pd.DataFrame, side: pd.Series) -> None:
     for label in counts.columns:
-        mine = counts.index[counts[label] > 0]
-        lacking = [name for place, name in enumerate(SPLITS) if place not in set(side[mine])]
-        if lacking and len(mine) < len(SPLITS):
+        groups = counts.index[counts[label] > 0]
+        lacking = [name for place, name in enumerate(SPLITS) if place not in set(side[groups])]
+        if lacking and len(groups) < len(SPLITS):
             raise DataProblem(
-                f"class {label!r} has {len(mine)} group(s) of images; at least {len(SPLITS)} are needed, one "
+                f"class {label!r} has {len(groups)} group(s) of images; at least {len(SPLITS)} are needed, one "
                 f"each for {', '.join(SPLITS)}: add patients, make block_size smaller, or leave the class out"
             )
         if lacking:
@@ -159,7 +157,7 @@ def _check_covered(counts: pd.DataFrame, side: pd.Series) -> None:
 
 
 def _deal(
-    counts: pd.DataFrame, fractions: np.ndarray, seed: int, given: dict[str, int] | None = None
+    counts: pd.DataFrame, fractions: np.ndarray, seed: int, fixed: dict[str, int] | None = None
 ) -> pd.Series:
     """The place (index into `fractions`) of every group, by group_id; `counts` is that of `group_counts`.
 
@@ -168,7 +166,7 @@ def _deal(
     of a class go one to each place, in random order. Only earlier groups and their sizes are looked at, and each class
     has a generator of its own: neither later groups nor other classes change a place.
     """
-    given = given or {}
+    fixed = fixed or {}
     images, labels, places = counts.to_numpy(dtype=float), counts.columns, len(fractions)
     rngs = [np.random.default_rng([seed, zlib.crc32(label.encode())]) for label in labels]
     opening = [rng.permutation(places) for rng in rngs]
@@ -176,25 +174,24 @@ def _deal(
     dealt = np.zeros(len(labels))  # groups dealt so far of each class
     place = np.full(len(counts), -1)
     for index, group in enumerate(counts.index):
-        mine = np.flatnonzero(images[index] > 0)
-        rarest = mine[np.argmin(dealt[mine])]
+        classes = np.flatnonzero(images[index] > 0)
+        rarest = classes[np.argmin(dealt[classes])]
         draw = rngs[rarest].random()
         open_to = np.ones(places, bool)
-        if given.get(group, 0) < 0:
+        if fixed.get(group, 0) < 0:
             open_to[-1] = False
-        elif group in given:
-            place[index] = given[group]
+        elif group in fixed:
+            place[index] = fixed[group]
             continue
-        total, groups = held[:, mine].sum(axis=0), np.maximum(dealt[mine], 1)
+        total, groups = held[:, classes].sum(axis=0), np.maximum(dealt[classes], 1)
         shares = np.where(open_to, fractions, 0) / fractions[open_to].sum()
-        owed = (
-            shares[:, None] * (total + total / groups) - held[:, mine]
-        )  # the next group counts as a mean one
+        # The next group counts as a mean one.
+        owed = shares[:, None] * (total + total / groups) - held[:, classes]
         owed = np.where(open_to, (owed / np.maximum(total / groups, 1)).mean(axis=1), -np.inf)
         empty = [p for p in opening[rarest] if open_to[p] and held[p, rarest] == 0]
         place[index] = empty[0] if empty else _choose(owed, draw)
         held[place[index]] += images[index]
-        dealt[mine] += 1
+        dealt[classes] += 1
     return pd.Series(place, index=counts.index)
 
 

@@ -29,24 +29,28 @@ def verify(source: Source, path: Path) -> pd.DataFrame:
     """
     path = Path(path)
     if path.is_file():
-        return _table(_checksum(source, path, path.name))
+        return _table([_checksum(source, path)])
     table = source_rows(source, path)
-    facts = _counts(source, table) + _sizes(source, path, table["path"])
-    _, others = listing(path)
-    for other in others:
-        facts += _checksum(source, path / other, other.rsplit("/", 1)[-1], must=False)
+    facts = [*_counts(source, table), _sizes(source, path, table["path"])]
+    with_checksum = [file for file in listing(path)[1] if Path(file).name in source.checksums]
+    facts += [_checksum(source, path / file) for file in with_checksum]
     facts += _annotated(source, path, table)
     reasons = Counter(table.loc[table["excluded_by_source"] != "", "excluded_by_source"])
-    facts += [(f"excluded: {reason}", "", f"{count:,}", NOTED) for reason, count in sorted(reasons.items())]
-    facts += [(f"left out: {why}", "", f"{count:,}", NOTED) for why, count in table.attrs["left_out"].items()]
-    facts += [("note", "", note, NOTED) for note in table.attrs["notes"]]
-    splits = Counter(table.loc[table["official_split"] != "", "official_split"])
+    facts += [_noted(f"excluded: {reason}", f"{count:,}") for reason, count in sorted(reasons.items())]
     facts += [
-        (f"official split {name}", "", f"{splits[name]:,}", NOTED)
+        _noted(f"left out: {reason}", f"{count:,}") for reason, count in table.attrs["left_out"].items()
+    ]
+    facts += [_noted("note", note) for note in table.attrs["notes"]]
+    splits = Counter(table["official_split"])
+    facts += [
+        _noted(f"official split {name}", f"{splits[name]:,}")
         for name in ("train", "val", "test")
         if splits[name]
     ]
-    facts += _groups(table)
+    for level in ("patient", "slide", "original"):
+        ids = table.loc[table[f"{level}_id"] != "", f"{level}_id"]
+        if len(ids):
+            facts.append(_noted(f"{level}s", f"{ids.nunique():,}, known of {len(ids):,} images"))
     return _table(facts)
 
 
@@ -55,35 +59,42 @@ def contradicts(table: pd.DataFrame) -> bool:
     return bool((table["verdict"] == DIFFERS).any())
 
 
-def _table(facts: list[tuple[str, str, str, str]]) -> pd.DataFrame:
+Fact = tuple[str, str, str, str]
+"""A row of the table, as COLUMNS."""
+
+
+def _table(facts: list[Fact]) -> pd.DataFrame:
     return pd.DataFrame(facts, columns=COLUMNS, dtype="str")
 
 
-def _counts(source: Source, table: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    found = table["label"].value_counts().to_dict()
+def _noted(name: str, text: str) -> Fact:
+    return name, "", text, NOTED
+
+
+def _counts(source: Source, table: pd.DataFrame) -> list[Fact]:
+    counts = table["label"].value_counts().to_dict()
     facts = [_compared("images", source.images, len(table))]
     facts += [
-        _compared(f"label {label}", count, found.get(label, 0)) for label, count in source.classes.items()
+        _compared(f"label {label}", published, counts.get(label, 0))
+        for label, published in source.classes.items()
     ]
-    for label in sorted(set(found) - set(source.classes)):
-        # only where the labels are known can one be unexpected
-        verdict = DIFFERS if source.classes else NOTED
-        facts.append(
-            (f"label {label}", "unknown label" if source.classes else "?", f"{found[label]:,}", verdict)
-        )
-    return facts
+    # Only where the labels are known can one be unexpected.
+    published, verdict = ("unknown label", DIFFERS) if source.classes else ("?", NOTED)
+    unexpected = sorted(set(counts) - set(source.classes))
+    return facts + [(f"label {label}", published, f"{counts[label]:,}", verdict) for label in unexpected]
 
 
-def _compared(what: str, published: int | None, found: int) -> tuple[str, str, str, str]:
+def _compared(name: str, published: int | None, counted: int) -> Fact:
     if published is None:
-        return what, "?", f"{found:,}", NOTED
-    verdict = AGREES if found == published else DIFFERS
-    missing = published - found
-    more = f" ({abs(missing):,} {'missing' if missing > 0 else 'too many'})" if missing else ""
-    return what, f"{published:,}", f"{found:,}{more}", verdict
+        return name, "?", f"{counted:,}", NOTED
+    if counted == published:
+        return name, f"{published:,}", f"{counted:,}", AGREES
+    missing = published - counted
+    difference = f"{abs(missing):,} {'missing' if missing > 0 else 'too many'}"
+    return name, f"{published:,}", f"{counted:,} ({difference})", DIFFERS
 
 
-def _sizes(source: Source, root: Path, paths: pd.Series) -> list[tuple[str, str, str, str]]:
+def _sizes(source: Source, root: Path, paths: pd.Series) -> Fact:
     def size(path: str) -> str:
         try:
             header = image_header(root / path)
@@ -91,65 +102,43 @@ def _sizes(source: Source, root: Path, paths: pd.Series) -> list[tuple[str, str,
             return f"unreadable ({error.reason})"
         return f"{header.width}x{header.height}"
 
-    found = Counter(in_order(size, paths, threads=True))
+    sizes = Counter(in_order(size, paths, threads=True))
     published = set(re.findall(r"\d+x\d+", source.image_size))
     exact = bool(published) and not re.search(r"\?|about", source.image_size)
-    most = ", ".join(f"{name} {count:,}" for name, count in found.most_common(4)) + (
-        ", ..." if len(found) > 4 else ""
-    )
-    verdict = (AGREES if set(found) <= published else DIFFERS) if exact else NOTED
-    return [("image size", source.image_size, most, verdict)]
+    most = [f"{name} {count:,}" for name, count in sizes.most_common(4)] + ["..."] * (len(sizes) > 4)
+    verdict = (AGREES if set(sizes) <= published else DIFFERS) if exact else NOTED
+    return "image size", source.image_size, ", ".join(most), verdict
 
 
-def _checksum(source: Source, path: Path, name: str, *, must: bool = True) -> list[tuple[str, str, str, str]]:
-    known = source.checksums.get(name)
-    if known is None:
-        if must:
-            files = ", ".join(source.checksums) or "none"
-            raise DataProblem(
-                f"{path} is a file without a published checksum (files of {source.name} that have one: {files}); "
-                "unpack it and give the folder"
-            )
-        return []
-    algorithm, expected = known.split(":")
+def _checksum(source: Source, path: Path) -> Fact:
+    if path.name not in source.checksums:
+        files = ", ".join(source.checksums) or "none"
+        raise DataProblem(
+            f"{path} is a file without a published checksum (files of {source.name} that have one: {files}); "
+            "unpack it and give the folder"
+        )
+    algorithm, expected = source.checksums[path.name].split(":")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, algorithm).hexdigest()
-    return [
-        (f"checksum of {name}", known, f"{algorithm}:{digest}", AGREES if digest == expected else DIFFERS)
-    ]
+    verdict = AGREES if digest == expected else DIFFERS
+    return f"checksum of {path.name}", source.checksums[path.name], f"{algorithm}:{digest}", verdict
 
 
-def _annotated(source: Source, root: Path, table: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+def _annotated(source: Source, root: Path, table: pd.DataFrame) -> list[Fact]:
     """Boxes, centres and masks, and how many of them cannot be used."""
     adapter, facts = adapter_of(source), []
     for name in ("boxes", "centres"):
         if not hasattr(adapter, name):
             continue
         try:
-            found = getattr(adapter, name)(root)
+            marks = getattr(adapter, name)(root)
         except DataProblem as error:
-            facts.append((name, "", f"none ({error})", NOTED))
+            facts.append(_noted(name, f"none ({error})"))
             continue
-        bad = found.attrs["bad"]
-        facts.append((name, "", f"{len(found):,} on {found['path'].nunique():,} images", NOTED))
-        if bad:
-            facts.append(
-                (
-                    f"{name} not used",
-                    "",
-                    f"{len(bad):,}: {'; '.join(bad[:3])}{'; ...' if len(bad) > 3 else ''}",
-                    NOTED,
-                )
-            )
+        facts.append(_noted(name, f"{len(marks):,} on {marks['path'].nunique():,} images"))
+        if bad := marks.attrs["bad"]:
+            more = "; ..." if len(bad) > 3 else ""
+            facts.append(_noted(f"{name} not used", f"{len(bad):,}: {'; '.join(bad[:3])}{more}"))
     if hasattr(adapter, "masks"):
-        facts.append(("masks", "", f"for {len(adapter.masks(root)):,} of {len(table):,} images", NOTED))
-    return facts
-
-
-def _groups(table: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    facts = []
-    for level in ("patient", "slide", "original"):
-        known = table.loc[table[f"{level}_id"] != "", f"{level}_id"]
-        if len(known):
-            facts.append((f"{level}s", "", f"{known.nunique():,}, known of {len(known):,} images", NOTED))
+        facts.append(_noted("masks", f"for {len(adapter.masks(root)):,} of {len(table):,} images"))
     return facts

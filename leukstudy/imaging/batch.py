@@ -57,19 +57,12 @@ def prepare_all(
     if rows.empty:
         raise ValueError("the manifest keeps no image; see its column `excluded`")
     settings = {
-        "mask_corner": _plain(mask_corner),
-        "mask_boxes": [tuple(map(float, box)) for box in mask_boxes],
-    }
-    settings |= {
-        "illumination": illumination,
-        "stain": stain,
-        "gaussian_sigma": gaussian_sigma,
-        "equalise": equalise,
-    }
-    settings |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
-    prepare_image(
-        np.zeros((2, 2, 3), np.uint8), size=2, **settings
-    )  # refuses early what no image could be prepared with
+        "mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes],
+        "illumination": illumination, "stain": stain, "gaussian_sigma": gaussian_sigma, "equalise": equalise,
+        "contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view,
+    }  # fmt: skip
+    # Refuses early what no image could be prepared with.
+    prepare_image(np.zeros((2, 2, 3), np.uint8), size=2, **settings)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for stale in out.parent.glob(f".{out.name}.partial-*"):
@@ -150,12 +143,12 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
         return [work(chunk) for chunk in chunks]
     with processes(workers - 1) as pool:
         waiting = [pool.submit(work, chunk) for chunk in chunks]
-        own = {}
+        done = {}
         try:
             for index in reversed(range(len(chunks))):
                 if waiting[index].cancel():  # no other process has begun it
-                    own[index] = work(chunks[index])
-            return [own[index] if index in own else job.result() for index, job in enumerate(waiting)]
+                    done[index] = work(chunks[index])
+            return [done[index] if index in done else job.result() for index, job in enumerate(waiting)]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

@@ -17,14 +17,10 @@ class Feature(NamedTuple):
     method: str
 
 
-def _read(file: Path) -> dict[str, Feature]:
-    with file.open(encoding="utf-8", newline="") as text:
-        return {
-            row["name"]: Feature(row["unit"], row["meaning"], row["method"]) for row in csv.DictReader(text)
-        }
-
-
-FEATURES: dict[str, Feature] = _read(Path(__file__).with_name("data-dictionary.csv"))
+with Path(__file__).with_name("data-dictionary.csv").open(encoding="utf-8", newline="") as _file:
+    FEATURES = {
+        row["name"]: Feature(row["unit"], row["meaning"], row["method"]) for row in csv.DictReader(_file)
+    }
 """Every feature by its name, in the order of the columns of build/prepared/features.csv; the name begins with its family."""
 
 QUALITY = tuple(name for name in FEATURES if name.startswith("quality_"))

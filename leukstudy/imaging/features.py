@@ -69,23 +69,21 @@ def morphology_features(rgb: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) 
     which keep touching cells apart. The main cell is that of `quality.main_cell`. Where there is no nucleus all
     are 0, with `morph_found` 0. Lengths are in pixels of the prepared image.
     """
-    found = {name: 0.0 for name in FEATURES if name.startswith(("morph_", "texture_"))}
+    features = {name: 0.0 for name in FEATURES if name.startswith(("morph_", "texture_"))}
     if not nucleus.any():
-        return found
-    found |= {
-        "morph_found": 1.0,
-        "morph_nuclei": float(pieces(nucleus)[0] - 1),
-        "morph_nuclear_share": float(nucleus.mean()),
-    }
+        return features
+    features["morph_found"] = 1.0
+    features["morph_nuclei"] = float(pieces(nucleus)[0] - 1)
+    features["morph_nuclear_share"] = float(nucleus.mean())
     labels = cell_labels(nucleus, cell)
-    mine = labels == main_cell(nucleus, labels)
-    rows, columns = np.flatnonzero(mine.any(axis=1)), np.flatnonzero(mine.any(axis=0))
+    main = labels == main_cell(nucleus, labels)
+    rows, columns = np.flatnonzero(main.any(axis=1)), np.flatnonzero(main.any(axis=0))
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     part = np.pad(rgb[window], ((1, 1), (1, 1), (0, 0)), mode="edge")
-    cell = np.pad(mine[window], 1)
+    cell = np.pad(main[window], 1)
     nucleus = cell & np.pad(nucleus[window], 1)
     density = cv2.LUT(part, density_table(rgb))
     of_cell = shape(nucleus, cell) | colour(part, density, nucleus, cell)
     of_texture = texture(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), nucleus, cell & ~nucleus)
-    found |= {f"morph_{name}": float(value) for name, value in of_cell.items()}
-    return found | {f"texture_{name}": float(value) for name, value in of_texture.items()}
+    features |= {f"morph_{name}": float(value) for name, value in of_cell.items()}
+    return features | {f"texture_{name}": float(value) for name, value in of_texture.items()}

@@ -30,10 +30,10 @@ def split_cells(nuclei: np.ndarray, cells: np.ndarray) -> np.ndarray:
     for piece in range(1, count):
         x, y, width, height = stats[piece, :4]
         window = slice(y, y + height), slice(x, x + width)
-        mine = labels[window] == piece
-        found = _split_piece(nuclei[window] & mine, mine)
-        result[window][mine] = found[mine] + number * (found[mine] > 0)
-        number += found.max()
+        inside = labels[window] == piece
+        single = _split_piece(nuclei[window] & inside, inside)
+        result[window][inside] = single[inside] + number * (single[inside] > 0)
+        number += single.max()
     return _in_reading_order(result)
 
 
@@ -58,10 +58,8 @@ def nuclear_parts(nuclei: np.ndarray) -> np.ndarray:
     number = 0
     for piece in range(1, count):
         # Cores: what is left of a piece where it has been eaten away to its waist.
-        mine = labels == piece
-        inside = np.where(mine, depth, 0)
-        split, found = _cores(inside, areas[piece])
-        cores[found > 0] = found[found > 0] + number
+        split, peaks = _cores(np.where(labels == piece, depth, 0), areas[piece])
+        cores[peaks > 0] = peaks[peaks > 0] + number
         number += split
     if number == count - 1:
         return labels
@@ -116,10 +114,8 @@ def _owners(parts: np.ndarray, count: int, cell: np.ndarray) -> np.ndarray:
 def _largest(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """The largest value under each label from 1 on; 0 for label 0."""
     inside = labels > 0
-    own, among = values[inside], labels[inside]
-    order = np.argsort(own, kind="stable")
     largest = np.zeros(count)
-    largest[among[order]] = own[order]  # of several, the last stays
+    np.maximum.at(largest, labels[inside], values[inside])
     return largest
 
 

@@ -65,7 +65,14 @@ def image_header(path: str | os.PathLike[str]) -> Header:
     Raises BadImage where the file is missing, empty, of no known format, or larger than MAX_PIXELS.
     """
     with _open(path) as image:
-        return _header(image)
+        width, height = image.size
+        try:
+            orientation = image.getexif().get(_ORIENTATION, 1)
+        except Exception:  # a broken EXIF block says nothing of the pixels
+            orientation = 1
+        if orientation in _TURNED:
+            width, height = height, width
+        return Header(width, height, image.mode, image.format or "")
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -107,10 +114,9 @@ def _open(path: str | os.PathLike[str]) -> Image.Image:
     except (BadImage, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        found = re.search(r"\d+", str(error))
-        raise BadImage(
-            path, _too_large(f"{int(found[0]):,} pixels" if found else "too many pixels")
-        ) from error
+        number = re.search(r"\d+", str(error))
+        size = f"{int(number[0]):,} pixels" if number else "too many pixels"
+        raise BadImage(path, _too_large(size)) from error
     except Image.UnidentifiedImageError as error:
         raise BadImage(path, f"unknown format or broken header ({_beginning(path)})") from error
     except OSError as error:
@@ -122,17 +128,6 @@ def _open(path: str | os.PathLike[str]) -> Image.Image:
         image.close()
         raise BadImage(path, _too_large(f"{width} x {height} pixels"))
     return image
-
-
-def _header(image: Image.Image) -> Header:
-    width, height = image.size
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken EXIF block says nothing of the pixels
-        orientation = 1
-    if orientation in _TURNED:
-        width, height = height, width
-    return Header(width, height, image.mode, image.format or "")
 
 
 def _as_rgb(image: Image.Image) -> np.ndarray:

@@ -69,7 +69,7 @@ def _mended(rough: np.ndarray, light: np.ndarray, stained: np.ndarray, magenta: 
     inner, outer = shrunk(rough, 1.0), region & stained & ~grown(rough, 1.5)
     if np.count_nonzero(inner) < 30 or np.count_nonzero(outer) < 30:
         return rough
-    inside, outside = (_some(light[mask]) for mask in (inner, outer))
+    inside, outside = (_thinned(light[mask]) for mask in (inner, outer))
     within = (np.cov(inside.T) + np.cov(outside.T)) / 2 + _NOISE**2 * np.eye(3)
     mixture = np.linalg.solve(within, inside.mean(axis=0) - outside.mean(axis=0))
     size = np.abs(mixture).sum()
@@ -81,7 +81,7 @@ def _mended(rough: np.ndarray, light: np.ndarray, stained: np.ndarray, magenta: 
     return _nuclei_among((score >= cut) & region, magenta)
 
 
-def _some(sample: np.ndarray, most: int = 20_000) -> np.ndarray:
+def _thinned(sample: np.ndarray, most: int = 20_000) -> np.ndarray:
     """At most about `most` rows, evenly spread, as float64."""
     return sample[:: max(1, len(sample) // most)].astype(float)
 

@@ -70,12 +70,12 @@ def main_cell(nuclei: np.ndarray, labels: np.ndarray) -> int:
 
 def _on_border(nuclei: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The part of each cell's nuclear outline that lies on the image's border, (labels + 1,) float64."""
-    own = np.where(nuclei, labels, 0).astype(np.float32)  # exact up to 16 million cells
+    nuclear = np.where(nuclei, labels, 0).astype(np.float32)  # exact up to 16 million cells
     square = np.ones((3, 3), np.uint8)
-    edge = (cv2.erode(own, square) != own) | (cv2.dilate(own, square) != own)
+    edge = (cv2.erode(nuclear, square) != nuclear) | (cv2.dilate(nuclear, square) != nuclear)
     count = labels.max() + 1
     inner = np.bincount(labels[edge & nuclei], minlength=count)
-    frame = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]]).astype(int)
+    frame = np.concatenate([nuclear[0], nuclear[-1], nuclear[:, 0], nuclear[:, -1]]).astype(int)
     border = np.bincount(frame, minlength=count)
     return border / np.maximum(border + inner, 1)
 

@@ -33,10 +33,7 @@ def segment_cells(rgb: np.ndarray, nuclei: np.ndarray | None = None, method: str
 
 
 def label_cells(
-    rgb: np.ndarray,
-    nuclei: np.ndarray | None = None,
-    cells: np.ndarray | None = None,
-    method: str = "stain",
+    rgb: np.ndarray, nuclei: np.ndarray | None = None, cells: np.ndarray | None = None, method: str = "stain"
 ) -> np.ndarray:
     """The single white cells: (H, W, 3) uint8 RGB to (H, W) int32, 0 outside, 1 to n in reading order.
 

@@ -65,14 +65,14 @@ def reinhard(rgb: np.ndarray) -> np.ndarray:
 def macenko(rgb: np.ndarray) -> np.ndarray:
     """The image's own two stains replaced by `REFERENCE_STAINS` at `REFERENCE_DENSITY` (Macenko et al. 2009).
 
-    An image in which `own_stains` finds no two stains is given back as it is.
+    An image in which `image_stains` finds no two stains is given back as it is.
     """
     density = optical_density(rgb)
     shown = brightest(rgb) > _VOID
-    own = own_stains(density[shown])
-    if own is None:
+    stains = image_stains(density[shown])
+    if stains is None:
         return rgb.copy()
-    dyes = np.maximum(cv2.transform(density, unmixing(own)), 0)
+    dyes = np.maximum(cv2.transform(density, unmixing(stains)), 0)
     strongest = np.percentile(dyes[shown].reshape(-1, 2), 99, axis=0)
     dyes = dyes * (REFERENCE_DENSITY / np.maximum(strongest, 0.05)).astype(np.float32)
     target = np.ascontiguousarray(REFERENCE_STAINS.T)
@@ -81,7 +81,7 @@ def macenko(rgb: np.ndarray) -> np.ndarray:
     return result
 
 
-def own_stains(density: np.ndarray) -> np.ndarray | None:
+def image_stains(density: np.ndarray) -> np.ndarray | None:
     """Nuclear violet and eosin of an image, from the optical densities of its pixels (N, 3): (2, 3) float32, unit length.
 
     The 1st and 99th percentile of angle in the plane of the two main axes of density, over pixels of density 0.15 or more
@@ -98,9 +98,9 @@ def own_stains(density: np.ndarray) -> np.ndarray | None:
     ends = np.percentile(np.arctan2(flat[:, 1], flat[:, 0]), (1, 99))
     if np.ptp(ends) < 0.02:
         return None
-    own = np.abs(np.stack([np.cos(ends), np.sin(ends)], axis=1) @ plane.T)
-    own = own / np.linalg.norm(own, axis=1, keepdims=True)
-    return own[np.argsort(own[:, 2], kind="stable")].astype(np.float32)
+    stains = np.abs(np.stack([np.cos(ends), np.sin(ends)], axis=1) @ plane.T)
+    stains = stains / np.linalg.norm(stains, axis=1, keepdims=True)
+    return stains[np.argsort(stains[:, 2], kind="stable")].astype(np.float32)
 
 
 def even_illumination(rgb: np.ndarray) -> np.ndarray:

@@ -22,22 +22,22 @@ def texture(grey: np.ndarray, nucleus: np.ndarray, cytoplasm: np.ndarray) -> dic
     """
     values = grey[nucleus].astype(np.float32)
     spread = max(float(values.std()), 1.0)
-    found = _chromatin(grey, nucleus, values)
-    found["nucleus_std"] = values.std()
-    found["nucleus_fine"] = np.abs(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F))[nucleus].mean()
-    found["cytoplasm_std"] = grey[cytoplasm].astype(np.float32).std() if cytoplasm.any() else 0.0
-    found["clumps"] = (values < values.mean() - spread).mean()
+    features = _chromatin(grey, nucleus, values)
+    features["nucleus_std"] = values.std()
+    features["nucleus_fine"] = np.abs(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F))[nucleus].mean()
+    features["cytoplasm_std"] = grey[cytoplasm].astype(np.float32).std() if cytoplasm.any() else 0.0
+    features["clumps"] = (values < values.mean() - spread).mean()
     patterns = local_binary_pattern(grey, 8, 1, method="uniform")[nucleus].astype(int)
     share = np.bincount(patterns, minlength=_PATTERNS) / len(patterns)
-    found |= {f"lbp_{pattern}": share[pattern] for pattern in range(_PATTERNS)}
+    features |= {f"lbp_{pattern}": share[pattern] for pattern in range(_PATTERNS)}
     # Outside the nucleus its mean stands, so that neither outline nor cytoplasm counts as grain.
     alone = np.where(nucleus, grey, np.uint8(round(float(values.mean()))))
     for grain in _GRAINS:
         dark = cv2.morphologyEx(alone, cv2.MORPH_BLACKHAT, disc(grain))[nucleus]
         pale = cv2.morphologyEx(alone, cv2.MORPH_TOPHAT, disc(grain))[nucleus]
-        found |= {f"dark_grain_{grain}": dark.mean() / spread, f"pale_grain_{grain}": pale.mean() / spread}
-    found |= _nucleoli(alone, nucleus, spread) | _granules(grey, cytoplasm)
-    return found
+        features |= {f"dark_grain_{grain}": dark.mean() / spread, f"pale_grain_{grain}": pale.mean() / spread}
+    features |= _nucleoli(alone, nucleus, spread) | _granules(grey, cytoplasm)
+    return features
 
 
 def _chromatin(grey: np.ndarray, nucleus: np.ndarray, values: np.ndarray) -> dict[str, float]:
@@ -49,15 +49,14 @@ def _chromatin(grey: np.ndarray, nucleus: np.ndarray, values: np.ndarray) -> dic
     pairs = graycomatrix(levels, [1, 3], turns, levels=LEVELS + 1, symmetric=True)[1:, 1:].astype(float)
     pairs = pairs.sum(axis=3, keepdims=True)
     pairs /= np.maximum(pairs.sum(axis=(0, 1), keepdims=True), 1)
-    found = {}
+    features = {}
     for name in _GLCM:
         for step, value in zip((1, 3), graycoprops(pairs, name)[:, 0], strict=True):
-            found[f"{name}_{step}"] = value
-    found["entropy"] = _entropy(pairs[:, :, 0, 0])
-    found["chromatin_entropy"] = _entropy(
-        np.bincount(levels[nucleus], minlength=LEVELS + 1)[1:] / len(values)
-    )
-    return found
+            features[f"{name}_{step}"] = value
+    features["entropy"] = _entropy(pairs[:, :, 0, 0])
+    shares = np.bincount(levels[nucleus], minlength=LEVELS + 1)[1:] / len(values)
+    features["chromatin_entropy"] = _entropy(shares)
+    return features
 
 
 def _entropy(share: np.ndarray) -> float:

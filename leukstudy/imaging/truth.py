@@ -28,11 +28,7 @@ def true_features(root: Path, paths: pd.Series, *, size: int, most: int = 150) -
     """
     root = Path(root)
     there = paths[[truth_of(root / path, root).is_file() for path in paths]]
-    chosen = (
-        there.iloc[np.unique(np.linspace(0, len(there) - 1, min(most, len(there))).astype(int))]
-        if len(there)
-        else there
-    )
+    chosen = there.iloc[np.unique(np.linspace(0, max(0, len(there) - 1), min(most, len(there))).astype(int))]
     rows = []
     for path in chosen:
         rgb, truth = read_image(root / path), read_image(truth_of(root / path, root))[:, :, 0]

@@ -55,5 +55,5 @@ def side_by_side(rgb: np.ndarray, nuclei: np.ndarray, labels: np.ndarray) -> np.
 
 
 def _sized(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
-    how = cv2.INTER_AREA if rgb.shape[0] > height or rgb.shape[1] > width else cv2.INTER_LINEAR
-    return cv2.resize(rgb, (width, height), interpolation=how)
+    interpolation = cv2.INTER_AREA if rgb.shape[0] > height or rgb.shape[1] > width else cv2.INTER_LINEAR
+    return cv2.resize(rgb, (width, height), interpolation=interpolation)

@@ -15,15 +15,6 @@ from leukstudy.phantom.plant import FLAWS
 from leukstudy.phantom.smear import allot, write_phantom
 
 __all__ = [
-    "CELL_TYPES",
-    "CLASSES",
-    "FLAWS",
-    "Drawing",
-    "Laboratory",
-    "Patient",
-    "allot",
-    "draw_field",
-    "draw_image",
-    "enrol",
+    "CELL_TYPES", "CLASSES", "FLAWS", "Drawing", "Laboratory", "Patient", "allot", "draw_field", "draw_image", "enrol",
     "write_phantom",
-]
+]  # fmt: skip

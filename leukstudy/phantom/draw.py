@@ -33,18 +33,13 @@ LEAST = 32  # pixels a side
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture (H, W, 3) uint8 RGB and its truth.
+    """A picture and its truth."""
 
-    cells, nuclei: label images (H, W) uint16, the number of each white cell, 0 elsewhere; nuclei lie in their
-    cells. things: every white cell and, of a field, then every red cell and platelet. cell_type: of the white cell in
-    the middle, '' for a field of view.
-    """
-
-    picture: np.ndarray
-    cells: np.ndarray
-    nuclei: np.ndarray
-    things: tuple[Thing, ...]
-    cell_type: str = ""
+    picture: np.ndarray  # (H, W, 3) uint8 RGB
+    cells: np.ndarray  # (H, W) uint16: the number of the white cell, 0 elsewhere
+    nuclei: np.ndarray  # likewise; nuclei lie in their cells
+    things: tuple[Thing, ...]  # every white cell and, of a field, then every red cell and platelet
+    cell_type: str = ""  # of the white cell in the middle; empty for a field of view
 
     @property
     def truth(self) -> np.ndarray:

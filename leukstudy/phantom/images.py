@@ -23,7 +23,7 @@ def slide_of(image: int, images: int) -> int:
     return image * SLIDES // images
 
 
-def draw_one(
+def draw_picture(
     patient: Patient, image: int, *, images: int, shape: tuple[int, int], field: bool, jpeg
 ) -> Drawing:
     """Draw the picture number `image` of `images` of one patient; the same whatever is drawn besides."""
@@ -54,7 +54,7 @@ def write_patient(
         shape = tuple(side + side // 4 for side in shape)
     rows, boxes = [], []
     for image in range(wanted):
-        drawing = draw_one(patient, image, images=images, shape=shape, field=field, jpeg=jpeg)
+        drawing = draw_picture(patient, image, images=images, shape=shape, field=field, jpeg=jpeg)
         stem = f"{patient.label}/{patient.patient_id}_{image:0{max(2, len(str(images - 1)))}d}"
         path = _write_picture(folder, stem, drawing.picture, flaw=flaw, tied=tied)
         write_image(folder / "_truth" / f"{stem}.png", drawing.truth, _PNG)
@@ -78,8 +78,8 @@ def _write_picture(folder: Path, stem: str, picture: np.ndarray, *, flaw: str | 
     if flaw == "camera":
         (folder / path).write_bytes(planting.camera_jpeg(picture, "B" if tied else "A"))
     else:
-        how = _STORED if flaw == "file_size" and tied else _PNG
-        write_image(folder / path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), how)
+        settings = _STORED if flaw == "file_size" and tied else _PNG
+        write_image(folder / path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)
     return path
 
 

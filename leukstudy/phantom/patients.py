@@ -11,31 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from leukstudy.phantom.cell_types import CLASSES, CLONE_MIX, NORMAL_MIX, pick, vary_mix
-
-# Standard deviations over all images. Dyes and light on the log scale, hues as log ratios of channels.
-EFFECTS = {
-    "violet": 0.22,  # strength of the nuclear dye
-    "azure": 0.28,  # strength of the blue dye
-    "eosin": 0.28,  # strength of the pink dye
-    "haemoglobin": 0.26,  # darkness of the red cells
-    "violet_hue": 0.14,  # nuclei from blue to red violet
-    "red_hue": 0.16,  # red cells from grey to salmon
-    "exposure": 0.10,  # brightness of the light
-    "warmth": 0.055,  # red against blue in the light
-    "tint": 0.03,  # green against magenta in the light
-    "haze": 0.35,  # dye left on the background
-    "gradient": 1.0,  # unevenness of the light, in units of 4%
-    "contrast": 0.10,  # the camera's tone curve
-    "focus": 0.25,  # width of the blur
-    "sharpening": 0.45,  # strength of the camera's sharpening
-    "aberration": 1.0,  # red and blue beside green, in units of 0.05 um
-    "noise": 0.40,  # strength of the sensor's noise
-    "magnification": 0.055,  # pixels a micrometre
-    "crowding": 0.45,  # number of red cells
-    "debris": 0.8,  # amount of stain precipitate
-    "clone": 0.55,  # share of the white cells that belong to the clone, as a log odds
-}
+from leukstudy.phantom.cell_types import CLASSES, CLONE_MIX, EFFECTS, NORMAL_MIX, pick, vary_mix
 
 # Share of each variance that lies between laboratories, patients of one laboratory, slides of one patient and
 # images of one slide. Fields are photographed anew with automatic exposure and from thick and thin parts of the
@@ -118,8 +94,8 @@ def register(seed: int, patients: dict[str, int], laboratories: int = 3) -> list
     ids = np.random.default_rng(np.random.SeedSequence([seed, 2])).permutation(len(keys)) + 1
     entries = [
         # Each class begins with another laboratory: what is left over when it is shared falls to each in turn.
-        Entry(f"P{own:0{width}d}", CLASSES[number], (seed, number, i), (i + number) % laboratories)
-        for (number, i), own in zip(keys, ids.tolist(), strict=True)
+        Entry(f"P{serial:0{width}d}", CLASSES[number], (seed, number, i), (i + number) % laboratories)
+        for (number, i), serial in zip(keys, ids.tolist(), strict=True)
     ]
     return sorted(entries, key=lambda entry: (entry.label, entry.patient_id))
 
@@ -165,7 +141,7 @@ def _laboratory(seed: int, number: int) -> Laboratory:
 def image_effects(patient: Patient, slide: int, rng: np.random.Generator) -> dict[str, float]:
     """Draw the effects of one image of one slide: the levels' parts added; SDs as in EFFECTS, means 0."""
     part = {level: math.sqrt(share) for level, share in SHARES.items()}
-    own = rng.standard_normal(len(EFFECTS)).tolist()
+    levels = rng.standard_normal(len(EFFECTS)).tolist()
     return {
         name: sd
         * (
@@ -175,5 +151,5 @@ def image_effects(patient: Patient, slide: int, rng: np.random.Generator) -> dic
             + part["image"] * z
             + patient.shift.get(name, 0.0)
         )
-        for (name, sd), z in zip(EFFECTS.items(), own, strict=True)
+        for (name, sd), z in zip(EFFECTS.items(), levels, strict=True)
     }

@@ -31,7 +31,7 @@ FLAWS: dict[str, str] = {
 }
 """What can be planted, and what it is. "The first class" is the first in the order of CLASSES that is enrolled."""
 
-# Shift of the tied stain, in standard deviations over all pictures of the effects of `patients.EFFECTS`.
+# Shift of the tied stain, in standard deviations over all pictures of the `effects` of model.yaml.
 STAIN_SHIFT = {"violet": 1.2, "eosin": 1.5, "haze": 2.5, "warmth": 2.0, "exposure": -1.0}
 PATIENT_SHARE = 0.08  # share of a class's patients that a flaw of patients touches, at least one
 IMAGE_SHARE = 0.06  # share of all pictures that a flaw of pictures touches, at least one of each kind
@@ -105,7 +105,7 @@ def _patients_in_two_classes(folder: Path, frame: pd.DataFrame, labels: list[str
     guests = rng.permutation(_patients_of(frame, first)).tolist()
     if len(labels) < 2:
         raise ValueError(f"patients in two classes need two classes, found {labels}")
-    hosts = [(host, label) for label in labels[1:] for host in _some_patients(frame, label, rng)]
+    hosts = [(host, label) for label in labels[1:] for host in _sampled_patients(frame, label, rng)]
     planted = []
     for guest, (host, label) in zip(guests, hosts, strict=False):
         for row in frame.index[frame["patient_id"] == guest]:
@@ -129,7 +129,7 @@ def _mislabelled(folder: Path, frame: pd.DataFrame, labels: list[str], rng) -> P
     chosen = [
         (patient, label, other)
         for label, other in zip(labels, labels[1:] + labels[:1], strict=True)
-        for patient in _some_patients(frame, label, rng)
+        for patient in _sampled_patients(frame, label, rng)
     ]
     planted, copies = [], []
     for patient, label, other in chosen:
@@ -206,7 +206,7 @@ def _patients_of(frame: pd.DataFrame, label: str) -> list[str]:
     return sorted(frame.loc[frame["label"] == label, "patient_id"].unique())
 
 
-def _some_patients(frame: pd.DataFrame, label: str, rng) -> list[str]:
+def _sampled_patients(frame: pd.DataFrame, label: str, rng) -> list[str]:
     ids = _patients_of(frame, label)
     return sorted(rng.choice(ids, max(1, round(PATIENT_SHARE * len(ids))), replace=False).tolist())
 

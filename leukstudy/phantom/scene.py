@@ -31,22 +31,19 @@ class Thing:
 
 @dataclass
 class Scene:
-    """A piece of a smear of `shape` (height, width) picture pixels, drawn SUPERSAMPLE times as fine.
+    """A piece of a smear, drawn SUPERSAMPLE times as fine as the picture: (h, w) drawn, (H, W) picture pixels."""
 
-    um: drawn pixels a micrometre. cells_dyes: the dyes (4, h, w) of white cells and of what lies over them;
-    around: of what lies beside or under them. white: field (h, w) of all white cells. cells, nuclei: label
-    images (H, W) uint16, 0 where there is none. notes: whether red cells and platelets are noted. discs: centre x, y and radius of each white cell, drawn pixels.
-    """
-
-    shape: tuple[int, int]
-    um: float
-    cells_dyes: np.ndarray
-    around: np.ndarray
-    white: np.ndarray
-    cells: np.ndarray
+    shape: tuple[int, int]  # (H, W)
+    um: float  # drawn pixels a micrometre
+    cells_dyes: np.ndarray  # (4, h, w), of white cells and of what lies over them
+    around: np.ndarray  # (4, h, w), of what lies beside or under them
+    white: np.ndarray  # field (h, w) of all white cells
+    cells: np.ndarray  # (H, W) uint16: the number of the white cell, 0 where there is none; nuclei likewise
     nuclei: np.ndarray
-    notes: bool = False
-    discs: list[tuple[float, float, float]] = field(default_factory=list)
+    notes: bool = False  # whether red cells and platelets are noted
+    discs: list[tuple[float, float, float]] = field(
+        default_factory=list
+    )  # x, y, radius of white cells, drawn pixels
     things: list[Thing] = field(default_factory=list)
 
 
@@ -55,15 +52,8 @@ def empty_scene(shape: tuple[int, int], um: float, notes: bool = False) -> Scene
     h, w = shape[0] * SUPERSAMPLE, shape[1] * SUPERSAMPLE
     dyes = (len(DYES), h, w)
     labels = [np.zeros(shape, np.uint16) for _ in range(2)]
-    return Scene(
-        shape,
-        um,
-        np.zeros(dyes, np.float32),
-        np.zeros(dyes, np.float32),
-        np.full((h, w), FAR),
-        *labels,
-        notes,
-    )
+    cells_dyes, around = (np.zeros(dyes, np.float32) for _ in range(2))
+    return Scene(shape, um, cells_dyes, around, np.full((h, w), FAR), *labels, notes)
 
 
 def draw_radius(cell_type: str, um: float, bias: dict[str, float], rng: np.random.Generator):
@@ -103,14 +93,8 @@ def add_white_cell(
         room = np.full((n, n), -FAR)
         # Cells that touch share a wall; where they lie a little over each other both are seen.
         room[part] = -scene.white[here] + um * np.float32(rng.uniform(-0.2, 0.5))
-    dyes, cell, nucleus = draw_white_cell(
-        kind,
-        canvas(n, um, (at[0] - left - middle, at[1] - top - middle)),
-        radius=radius,
-        bias=bias,
-        rng=rng,
-        room=room,
-    )
+    square = canvas(n, um, (at[0] - left - middle, at[1] - top - middle))
+    dyes, cell, nucleus = draw_white_cell(kind, square, radius=radius, bias=bias, rng=rng, room=room)
     scene.cells_dyes[:, here[0], here[1]] += dyes[:, part[0], part[1]]
     np.maximum(scene.white[here], cell[part], out=scene.white[here])
     scene.discs.append((*at, radius))
@@ -120,10 +104,8 @@ def add_white_cell(
 def _label(scene, cell_type, cell, nucleus, corner):
     """Enter a cell into the truth: a picture pixel belongs to what covers at least half of it."""
     size = cell.shape[1] // SUPERSAMPLE, cell.shape[0] // SUPERSAMPLE
-    covers = [
-        cv2.resize((f > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
-        for f in (cell, nucleus)
-    ]
+    inside = ((field > 0).astype(np.float32) for field in (cell, nucleus))
+    covers = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) >= 0.5 for part in inside]
     x, y = corner
     here = np.s_[y : y + size[1], x : x + size[0]]
     free = scene.cells[here] == 0

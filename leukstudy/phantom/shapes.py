@@ -99,9 +99,8 @@ def lobes(
     Lobe areas are uneven and sum to about `area` (px^2); no lobe goes beyond `reach` (px) from the origin.
     Returns points (k, 2) and radii (k,).
     """
-    stretch = rng.uniform(
-        0.05, 0.8, count
-    )  # of a lobe along the chain, as a share of its radius to either side
+    # Of a lobe along the chain, as a share of its radius to either side.
+    stretch = rng.uniform(0.05, 0.8, count)
     size = np.sqrt(rng.dirichlet(np.full(count, 9.0)) * area / (math.pi + 4 * stretch))
     orbit = np.maximum(reach - size, 0.3 * size) * rng.uniform(0.7, 1.0, count)
     gap = rng.uniform(-0.2, 0.9, count - 1) * um

@@ -90,8 +90,8 @@ def write_phantom(
     out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{out.name}.part-", dir=out.parent))
     try:
-        how = {"images": images_per_patient, "shape": shape, "field": field, "jpeg": jpeg, "flaw": plant}
-        _write_pictures(part, entries, total, how, workers=workers, progress=progress)
+        settings = {"images": images_per_patient, "shape": shape, "field": field, "jpeg": jpeg, "flaw": plant}
+        _write_pictures(part, entries, total, settings, workers=workers, progress=progress)
         frame = pd.read_csv(part / "metadata.csv", dtype={"cell_type": "str"}, keep_default_na=False)
         if plant is not None:
             frame = planting.plant(part, frame, plant, seed)
@@ -109,8 +109,11 @@ def write_phantom(
             "jpeg": jpeg and list(jpeg),
             "planted": plant,
         }
-        _write_text(part / "phantom.json", json.dumps(about, indent=2) + "\n")
-        _write_text(part / "README.md", data_card(about))
+        for name, text in (
+            ("phantom.json", json.dumps(about, indent=2) + "\n"),
+            ("README.md", data_card(about)),
+        ):
+            (part / name).write_text(text, encoding="utf-8", newline="\n")
         part.chmod(0o755)
         if out.exists():
             out.rmdir()  # empty: checked above
@@ -143,24 +146,24 @@ def _check(out, *, shape, field, jpeg, flaw, images_per_patient):
 
 
 def _write_pictures(
-    folder: Path, entries: list[Entry], total: int, how: dict, *, workers: int, progress: Callable | None
+    folder: Path, entries: list[Entry], total: int, settings: dict, *, workers: int, progress: Callable | None
 ) -> None:
     """Draw all patients; rows of metadata are written as they come, in the order of their paths."""
     labels = sorted({entry.label for entry in entries})
     for label in labels:
-        for root in ("", "_truth", "_truth/instances")[: 3 if how["field"] else 2]:
+        for root in ("", "_truth", "_truth/instances")[: 3 if settings["field"] else 2]:
             (folder / root / label).mkdir(parents=True)
-    job = partial(write_patient, folder=folder, labels=labels, **how)
-    jobs = [(entry, how["images"]) for entry in entries]
-    jobs[-1] = (entries[-1], how["images"] - (len(entries) * how["images"] - total))
+    job = partial(write_patient, folder=folder, labels=labels, **settings)
+    jobs = [(entry, settings["images"]) for entry in entries]
+    jobs[-1] = (entries[-1], settings["images"] - (len(entries) * settings["images"] - total))
     with ExitStack() as files:
         tables = [_table(files, folder / "metadata.csv", METADATA)]
-        if how["field"]:
+        if settings["field"]:
             tables.append(_table(files, folder / "boxes.csv", BOXES))
         done = 0
         for rows in in_order(job, jobs, workers=workers):
-            for table, some in zip(tables, rows, strict=False):
-                table.writerows(some)
+            for table, lines in zip(tables, rows, strict=False):
+                table.writerows(lines)
             done += len(rows[0])
             if progress is not None:
                 progress(done)
@@ -170,7 +173,3 @@ def _table(files: ExitStack, path: Path, columns: tuple[str, ...]):
     table = csv.writer(files.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n")
     table.writerow(columns)
     return table
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")

@@ -125,16 +125,12 @@ def _note(scene, cell_type, at, table):
     """Enter a red cell or platelet into the things: the box of its outline, where some of it is in the picture."""
     h, w = scene.shape
     turn = np.arange(table.size) * (2 * math.pi / table.size)
-    x, y = (
-        (float(at[0]) + table * np.cos(turn)) / SUPERSAMPLE,
-        (float(at[1]) + table * np.sin(turn)) / SUPERSAMPLE,
-    )
+    cx, cy = float(at[0]), float(at[1])
+    x, y = (cx + table * np.cos(turn)) / SUPERSAMPLE, (cy + table * np.sin(turn)) / SUPERSAMPLE
     x0, x1 = max(0, math.floor(x.min())), min(w, math.ceil(x.max()))
     y0, y1 = max(0, math.floor(y.min())), min(h, math.ceil(y.max()))
     if x0 < x1 and y0 < y1:
-        scene.things.append(
-            Thing(0, cell_type, float(at[0]) / SUPERSAMPLE, float(at[1]) / SUPERSAMPLE, (x0, y0, x1, y1))
-        )
+        scene.things.append(Thing(0, cell_type, cx / SUPERSAMPLE, cy / SUPERSAMPLE, (x0, y0, x1, y1)))
 
 
 def _spikes(size, rng):
@@ -167,9 +163,8 @@ def _platelet(scene, rng):
     core = np.exp(-(x * x + y * y) * (1 / (0.7 * radius) ** 2))
     strength = rng.uniform(0.5, 1.1)
     scene.around[AZURE, rows, columns] += 0.18 * body
-    scene.around[VIOLET, rows, columns] += (
-        strength * body * grain[: body.shape[0], : body.shape[1]] * (0.14 + 0.28 * core)
-    )
+    grain = grain[: body.shape[0], : body.shape[1]]
+    scene.around[VIOLET, rows, columns] += strength * body * grain * (0.14 + 0.28 * core)
     if scene.notes:
         _note(scene, "platelet", at, table)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from leukstudy.data import DataProblem, download
-from leukstudy.data.download import file_name, get, how_to_get, resume
+from leukstudy.data.download import file_name, get, instructions, resume
 from leukstudy.data.sources import SOURCES, find_source
 
 CONTENT = bytes(range(256)) * 2000
@@ -211,4 +211,4 @@ def test_kagglehub_is_used_where_it_is_set_up(monkeypatch, tmp_path):
 
 
 def test_the_words_for_a_gate_are_those_of_the_registry():
-    assert "the publisher sends it to those who sign a form" in how_to_get(find_source("all_idb1"))
+    assert "the publisher sends it to those who sign a form" in instructions(find_source("all_idb1"))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.audit.boxes import Box, chosen, one_each, overlay_table, sentence
+from leukstudy.audit.boxes import Box, chosen, first_by_label, overlay_table, sentence
 from leukstudy.audit.burnt_in import overlay_finding
 from leukstudy.audit.findings import Thresholds
 from leukstudy.audit.run import run_audit
@@ -73,7 +73,7 @@ def test_what_was_masked_is_said_and_shown(studied):
     said = sentence("auto", found, kept)
     assert "mask_boxes (auto): x " in said and f"in all {len(kept)} images" in said and "healthy 0%" in said
     (images,) = found.values()
-    first = one_each(kept, found)
+    first = first_by_label(kept, found)
     assert set(first.index) == set(PATIENTS)
     ids = kept.set_index("path")["image_id"]
     assert {label for label, path in first.items() if ids[path] in images} == {"ALL", "CLL"}
@@ -85,8 +85,8 @@ def test_given_boxes_stay_and_nothing_found_masks_nothing(tmp_path):
     kept = pd.DataFrame({"image_id": ["b", "a"], "label": ["x", "x"], "path": ["b.png", "a.png"]})
     assert sentence([], {}, kept) == "mask_boxes: no part of the images is painted over"
     assert "the audit found nothing" in sentence("auto", {}, kept)
-    assert one_each(kept, {}).to_dict() == {"x": "b.png"}
-    assert one_each(kept, {(0.0, 0.0, 0.1, 0.1): ["a"]}).to_dict() == {"x": "a.png"}
+    assert first_by_label(kept, {}).to_dict() == {"x": "b.png"}
+    assert first_by_label(kept, {(0.0, 0.0, 0.1, 0.1): ["a"]}).to_dict() == {"x": "a.png"}
 
 
 @pytest.mark.parametrize(

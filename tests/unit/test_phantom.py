@@ -16,7 +16,7 @@ from leukstudy.phantom import CELL_TYPES, CLASSES, allot, draw_image, enrol, wri
 from leukstudy.phantom.card import data_card
 from leukstudy.phantom.cell_types import CLONE_MIX, MATURATION, NORMAL_MIX, between, maturing
 from leukstudy.phantom.draw import JPEG
-from leukstudy.phantom.images import draw_one
+from leukstudy.phantom.images import draw_picture
 from leukstudy.phantom.patients import EFFECTS, image_effects, register
 from leukstudy.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED
 
@@ -109,7 +109,7 @@ def test_a_patient_does_not_depend_on_how_many_others_are_enrolled():
     assert few.clone == many.clone and few.effects == many.effects and few.laboratory == many.laboratory
     how = {"images": 4, "shape": (48, 48), "field": False, "jpeg": JPEG}
     for image in (0, 3):
-        one, other = draw_one(few, image, **how), draw_one(many, image, **how)
+        one, other = draw_picture(few, image, **how), draw_picture(many, image, **how)
         np.testing.assert_array_equal(one.picture, other.picture)
 
 
@@ -121,7 +121,7 @@ def test_embedded_pictures_are_what_the_program_draws(embedded):
         assert set(rows["label"]) == {patient.label}
         assert set(rows["laboratory"]) == {patient.laboratory.laboratory_id}
         for image, row in enumerate(rows.itertuples()):
-            drawing = draw_one(patient, image, **how)
+            drawing = draw_picture(patient, image, **how)
             assert (drawing.cell_type, drawing.white_cells) == (row.cell_type, row.white_cells)
             # Not byte for byte: another processor's vector units may round the last grey level otherwise, and
             # JPEG spreads one level over its block.

@@ -67,9 +67,9 @@ def test_reinhard_reaches_its_reference(rgb):
 def test_macenko_finds_the_stains_of_an_image():
     rng = np.random.default_rng(0)
     azure, eosin = rng.uniform(0, 1, (2, 80, 80)) * (rng.uniform(size=(2, 80, 80)) < 0.6)
-    found = stain.own_stains(stain.optical_density(dyed(azure, eosin)).reshape(-1, 3))
+    found = stain.image_stains(stain.optical_density(dyed(azure, eosin)).reshape(-1, 3))
     assert (found * AZURE_EOSIN).sum(axis=1) == pytest.approx(1, abs=0.01)
-    assert stain.own_stains(np.zeros((500, 3), np.float32)) is None
+    assert stain.image_stains(np.zeros((500, 3), np.float32)) is None
 
 
 @pytest.mark.parametrize("name", STAIN_NORMALISATIONS)

@@ -1,13 +1,12 @@
 """ALL-IDB1: fields of view im/ImNNN_Y.jpg (Y=1: a patient with ALL), and the centres of blasts in xyc/ImNNN_Y.xyc."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import as_rows, listing, refuse_twice, stem
+from leukstudy.data.adapters.layout import listing, refuse_twice, rows_of_images, stem
 from leukstudy.imaging.io import BadImage, image_header
 
 _NAME = re.compile(r"Im(\d+)_([01])", re.IGNORECASE)
@@ -24,17 +23,17 @@ def rows(root: Path) -> pd.DataFrame:
 
 def numbered(root: Path, expected: str, *, keep_number: bool) -> pd.DataFrame:
     """The rows of files named ImNNN_Y, in ALL-IDB1 and ALL-IDB2; files of other names are left out and counted."""
-    images, _ = listing(root)
-    records, left_out = [], Counter()
-    for path in images:
-        found = _NAME.fullmatch(stem(path))
-        if not found:
-            left_out["a name other than ImNNN_0 or ImNNN_1"] += 1
-            continue
-        number = f"Im{int(found[1]):03d}" if keep_number else ""
-        records.append({"path": path, "label": ("healthy", "ALL")[int(found[2])], "original_id": number})
-    refuse_twice(root, [record["path"] for record in records])
-    return as_rows(root, records, expected=expected, left_out=left_out)
+
+    def describe(path: str) -> dict[str, str] | str:
+        name = _NAME.fullmatch(stem(path))
+        if not name:
+            return "a name other than ImNNN_0 or ImNNN_1"
+        number = f"Im{int(name[1]):03d}" if keep_number else ""
+        return {"label": ("healthy", "ALL")[int(name[2])], "original_id": number}
+
+    table = rows_of_images(root, describe, expected=expected)
+    refuse_twice(root, table["path"])
+    return table
 
 
 def centres(root: Path) -> pd.DataFrame:
@@ -50,7 +49,7 @@ def centres(root: Path) -> pd.DataFrame:
         raise DataProblem(
             f"{root}: no .xyc file found; expected xyc/ImNNN_Y.xyc, a line 'x y' for each blast"
         )
-    found, bad = [], []
+    marks, bad = [], []
     for file in files:
         field = fields.get(Path(file).stem.casefold())
         if field is None:
@@ -67,10 +66,10 @@ def centres(root: Path) -> pd.DataFrame:
                 continue
             mark = re.fullmatch(r"\s*(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)\s*", line)
             if mark and float(mark[1]) < header.width and float(mark[2]) < header.height:
-                found.append((field, float(mark[1]), float(mark[2])))
+                marks.append((field, float(mark[1]), float(mark[2])))
             else:
                 why = f"outside {header.width} x {header.height}" if mark else "no two numbers"
                 bad.append(f"{file}, line {number}: {line.strip()[:40]!r}, {why}")
-    table = pd.DataFrame(found, columns=["path", "x", "y"])
+    table = pd.DataFrame(marks, columns=["path", "x", "y"])
     table.attrs["bad"] = bad
     return table

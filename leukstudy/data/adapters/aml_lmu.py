@@ -1,12 +1,11 @@
 """AML-Cytomorphology of LMU Munich: <TYPE>/<TYPE>_NNNN.tiff (RGBA), with an optional annotations.dat."""
 
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import as_rows, disagree, folders_of, listing, refuse_twice, stem
+from leukstudy.data.adapters.layout import disagree, label_above, listing, refuse_twice, rows_of_images, stem
 
 TYPES = {
     "BAS": "basophil", "EBO": "erythroblast", "EOS": "eosinophil", "KSC": "smudge cell",
@@ -23,19 +22,19 @@ def rows(root: Path) -> pd.DataFrame:
 
     Raises DataProblem: name and folder disagree, a cell stands twice, or none is found.
     """
-    images, _ = listing(root)
-    records, left_out = [], Counter()
-    for path in images:
-        label = next((name.upper() for name in folders_of(path) if name.upper() in TYPES), None)
+    labels = {name.casefold(): name for name in TYPES}
+
+    def describe(path: str) -> dict[str, str] | str:
+        label = label_above(path, labels)
         if label is None:
-            left_out["in no folder of a cell type"] += 1
-            continue
+            return "in no folder of a cell type"
         named = stem(path).split("_")[0].upper()
         if named in TYPES and named != label:
             raise disagree(root, path, named, label)
-        records.append({"path": path, "label": label})
-    refuse_twice(root, [record["path"] for record in records])
-    table = as_rows(root, records, expected=_EXPECTED, left_out=left_out)
+        return {"label": label}
+
+    table = rows_of_images(root, describe, expected=_EXPECTED)
+    refuse_twice(root, table["path"])
     table.attrs["notes"] += _compare(Path(root), table)
     return table
 
@@ -56,27 +55,22 @@ def annotations(root: Path) -> pd.DataFrame:
         raise DataProblem(
             f"{root / files[0]}: line {short[0]} has not 2 to 4 fields: path, label, re-annotations"
         )
-    none = {"nan": "", "none": "", "-": ""}
-    table = pd.DataFrame(
-        [
-            ["/".join(PurePosixPath(path).parts[-2:]), *[none.get(f.lower(), f) for f in (*said, "", "")][:3]]
-            for path, *said in split
-        ],
-        columns=["path", "label", "first", "second"], dtype="str",
-    )  # fmt: skip
-    return table
+    rows_ = [[*fields, "", ""][:4] for fields in split]
+    table = pd.DataFrame(rows_, columns=["path", "label", "first", "second"], dtype="str")
+    table["path"] = ["/".join(PurePosixPath(path).parts[-2:]) for path in table["path"]]
+    return table.mask(table.apply(lambda cells: cells.str.lower()).isin(["nan", "none", "-"]), "")
 
 
 def _compare(root: Path, table: pd.DataFrame) -> list[str]:
     """Notes on where annotations.dat and the folders part; the folders' labels are used."""
     try:
-        said = annotations(root)
+        notes = annotations(root)
     except DataProblem:
         return ["no readable annotations.dat: re-annotations are not known"]
-    key = said["path"].str.rsplit("/", n=1).str[-1].map(stem).str.casefold()
-    said = said.assign(key=key).drop_duplicates("key").set_index("key")["label"]
-    found = said.reindex(table["path"].map(stem).str.casefold())
-    differ = (found.notna() & (found.to_numpy() != table["label"].to_numpy())).sum()
+    names = notes["path"].map(stem).str.casefold()
+    labels = notes["label"].set_axis(names)[~names.duplicated().to_numpy()]
+    annotated = labels.reindex(table["path"].map(stem).str.casefold()).to_numpy()
+    unnamed = int(pd.isna(annotated).sum())
+    differ = int((annotated != table["label"].to_numpy()).sum()) - unnamed
     notes = [f"annotations.dat gives {differ} cell(s) another type than their folder; the folder counts"]
-    unnamed = int(found.isna().sum())
     return notes * bool(differ) + [f"annotations.dat does not name {unnamed} cell(s)"] * bool(unnamed)

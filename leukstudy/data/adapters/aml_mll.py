@@ -3,12 +3,11 @@
 Assumed from public code that reads the set; nobody here has seen the delivery.
 """
 
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from leukstudy.data.adapters.layout import as_rows, listing
+from leukstudy.data.adapters.layout import rows_of_images
 
 _DEPTH = 3  # subtype, patient, file
 
@@ -18,16 +17,16 @@ def rows(root: Path) -> pd.DataFrame:
 
     Images that lie less deep are left out and counted. Raises DataProblem where nothing is left.
     """
-    images, _ = listing(root)
-    records, left_out, labels = [], Counter(), {}
-    for path in images:
+
+    def describe(path: str) -> dict[str, str] | str:
         parts = PurePosixPath(path).parts
         if len(parts) < _DEPTH:
-            left_out["not in a patient's folder within a subtype's"] += 1
-            continue
-        label, patient = parts[-3:-1]
-        labels.setdefault(patient, set()).add(label)
-        records.append({"path": path, "label": label, "patient_id": patient})
-    twice = sorted(patient for patient, found in labels.items() if len(found) > 1)
-    notes = [f"{len(twice)} patient(s) stand under two labels, e.g. {twice[0]}"] if twice else []
-    return as_rows(root, records, left_out=left_out, notes=notes, expected="<subtype>/<patient>/image_N.tif")
+            return "not in a patient's folder within a subtype's"
+        return {"label": parts[-3], "patient_id": parts[-2]}
+
+    table = rows_of_images(root, describe, expected="<subtype>/<patient>/image_N.tif")
+    labels = table.groupby("patient_id")["label"].nunique()
+    twice = labels.index[labels > 1]
+    if len(twice):
+        table.attrs["notes"] = [f"{len(twice)} patient(s) stand under two labels, e.g. {twice[0]}"]
+    return table

@@ -1,12 +1,11 @@
 """BCCD: fields JPEGImages/BloodImage_NNNNN.jpg with Pascal VOC boxes of red cells, white cells and platelets."""
 
 import xml.etree.ElementTree as ET
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from leukstudy.data.adapters.layout import as_rows, listing, refuse_twice, stem
+from leukstudy.data.adapters.layout import listing, pair_masks, refuse_twice, rows_of_images, stem
 from leukstudy.imaging.io import BadImage, image_header
 
 CELLS = ("RBC", "WBC", "Platelets")
@@ -22,28 +21,29 @@ def rows(root: Path) -> pd.DataFrame:
     Raises DataProblem where a field stands twice, or where none is found.
     """
     root = Path(root)
-    images, others = listing(root)
-    fields = [
-        path
-        for path in images
-        if stem(path).casefold().startswith("bloodimage_") and "mask" not in stem(path).casefold()
-    ]
-    splits = {}
-    for file in others:
-        if PurePosixPath(file).name in ("train.txt", "val.txt", "test.txt"):
-            for line in (root / file).read_text(encoding="utf-8", errors="replace").split():
-                splits[line.casefold()] = PurePosixPath(file).stem
-    refuse_twice(root, fields)
-    noted = {PurePosixPath(path).stem.casefold() for path in others if path.lower().endswith(".xml")}
-    bare = sum(stem(path).casefold() not in noted for path in fields)
-    masks_ = sum("mask" in stem(path).casefold() for path in images)
-    left_out = Counter({"mask": masks_, "another picture": len(images) - len(fields) - masks_})
-    records = [
-        {"path": path, "label": LABEL, "official_split": splits.get(stem(path).casefold(), "")}
-        for path in fields
-    ]
-    notes = [f"{bare} field(s) have no annotation"] if bare else []
-    return as_rows(root, records, expected=_EXPECTED, left_out=left_out, notes=notes)
+    others = listing(root)[1]
+    splits = {
+        line.casefold(): PurePosixPath(file).stem
+        for file in others
+        if PurePosixPath(file).name in ("train.txt", "val.txt", "test.txt")
+        for line in (root / file).read_text(encoding="utf-8", errors="replace").split()
+    }
+
+    def describe(path: str) -> dict[str, str] | str:
+        name = stem(path).casefold()
+        if "mask" in name:
+            return "mask"
+        if not name.startswith("bloodimage_"):
+            return "another picture"
+        return {"label": LABEL, "official_split": splits.get(name, "")}
+
+    table = rows_of_images(root, describe, expected=_EXPECTED)
+    refuse_twice(root, table["path"])
+    annotated = {PurePosixPath(path).stem.casefold() for path in others if path.lower().endswith(".xml")}
+    bare = sum(stem(path).casefold() not in annotated for path in table["path"])
+    if bare:
+        table.attrs["notes"] = [f"{bare} field(s) have no annotation"]
+    return table
 
 
 def boxes(root: Path) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def boxes(root: Path) -> pd.DataFrame:
     """
     root = Path(root)
     fields = {stem(path).casefold(): path for path in rows(root)["path"]}
-    found, bad = [], []
+    cells, bad = [], []
     for file in listing(root)[1]:
         if not file.lower().endswith(".xml"):
             continue
@@ -78,22 +78,17 @@ def boxes(root: Path) -> pd.DataFrame:
             if why:
                 bad.append(f"{file}, object {number} ({cell or 'nameless'}): {why}")
             else:
-                found.append((field, cell, *box))
-    table = pd.DataFrame(found, columns=["path", "cell", "x0", "y0", "x1", "y1"])
+                cells.append((field, cell, *box))
+    table = pd.DataFrame(cells, columns=["path", "cell", "x0", "y0", "x1", "y1"])
     table.attrs["bad"] = bad
     return table
 
 
 def masks(root: Path) -> pd.DataFrame:
     """Third-party nucleus masks of the fields that have one: path, mask_path. Most are greys: threshold at 128."""
-    images, _ = listing(root)
-    known = {
-        stem(path).casefold().replace("_mask_", "_"): path
-        for path in images
-        if _MASKS in PurePosixPath(path).parts
-    }
-    found = [(path, known.get(stem(path).casefold())) for path in rows(root)["path"]]
-    return pd.DataFrame([pair for pair in found if pair[1]], columns=["path", "mask_path"], dtype="str")
+    masks_ = [path for path in listing(root)[0] if _MASKS in PurePosixPath(path).parts]
+    by_field = {stem(path).casefold().replace("_mask_", "_"): path for path in masks_}
+    return pair_masks(rows(root)["path"], by_field, lambda path: stem(path).casefold())
 
 
 def _why_not(cell: str, box: tuple[float, ...] | None, width: int, height: int) -> str:

@@ -11,24 +11,28 @@ the cell's UID name; both are read.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters.layout import (
-    as_rows,
     disagree,
     folders_of,
+    label_above,
     listing,
     read_text_table,
     refuse_twice,
+    rows_of_images,
 )
 
 LABELS = {"all": "ALL", "hem": "HEM"}
 _UID = re.compile(r"UID_(H?\d+)_(\d+)_(\d+)_(all|hem)", re.IGNORECASE)
 _CSV = ("patient_id", "new_names", "labels")
+_EXPECTED = (
+    "UID_<subject>_<image>_<cell>_{all,hem}.bmp at any depth, and the preliminary test set with its CSV"
+)
 
 
 def rows(root: Path) -> pd.DataFrame:
@@ -42,43 +46,43 @@ def rows(root: Path) -> pd.DataFrame:
     name two labels, or nothing found.
     """
     root = Path(root)
-    images, others = listing(root)
-    named, spelling = _named_cells(root, [path for path in others if path.lower().endswith(".csv")])
-    records, left_out, prelim, used = [], Counter(), 0, set()
-    for path in images:
+    numbered, spelling = _numbered_cells(root)
+    used = set()
+
+    def describe(path: str) -> dict[str, str] | str:
         name = PurePosixPath(path).name
-        found = _UID.fullmatch(name[: name.rindex(".")])
-        if found:
-            spelling[found[1].upper()].add(found[1])
-            records.append(_training_cell(root, path, found))
-        elif _is_final(path):
-            left_out["final test set, without labels"] += 1
-        elif not re.fullmatch(r"\d+", name[: name.rindex(".")]):
-            left_out["a name of no known form"] += 1
-        elif name.casefold() not in named:
-            left_out["numbered image that no CSV names"] += 1
-        elif name.casefold() in used:
+        bare = name[: name.rindex(".")]
+        if uid := _UID.fullmatch(bare):
+            spelling[uid[1].upper()].add(uid[1])
+            return _training_cell(root, path, uid)
+        if _is_final(path):
+            return "final test set, without labels"
+        if not re.fullmatch(r"\d+", bare):
+            return "a name of no known form"
+        if name.casefold() not in numbered:
+            return "numbered image that no CSV names"
+        if name.casefold() in used:
             raise DataProblem(
                 f"{root}: {name!r} of the preliminary test set stands twice, e.g. {path!r}; keep one copy"
             )
-        else:
-            used.add(name.casefold())
-            records.append({"path": path, "official_split": "test", **named[name.casefold()]})
-            prelim += 1
-    refuse_twice(root, [r["path"] for r in records if r["official_split"] == "train"], "cell's name")
-    notes = [f"{len(spellings)} spellings of one subject: {', '.join(sorted(spellings))}"
-             for _, spellings in sorted(spelling.items()) if len(spellings) > 1]  # fmt: skip
-    missing = len(named) - prelim
-    if missing:
-        notes.append(f"the CSV names {missing} image(s) that are not there")
-    labels = pd.DataFrame(records, columns=["patient_id", "label"]).drop_duplicates()
-    both = labels[labels["patient_id"].duplicated()]["patient_id"]
+        used.add(name.casefold())
+        return {"official_split": "test", **numbered[name.casefold()]}
+
+    table = rows_of_images(root, describe, expected=_EXPECTED)
+    refuse_twice(root, table.loc[table["official_split"] == "train", "path"], "cell's name")
+    notes = [
+        f"{len(spellings)} spellings of one subject: {', '.join(sorted(spellings))}"
+        for _, spellings in sorted(spelling.items())
+        if len(spellings) > 1
+    ]
+    if len(used) < len(numbered):
+        notes.append(f"the CSV names {len(numbered) - len(used)} image(s) that are not there")
+    labels = table[["patient_id", "label"]].drop_duplicates()
+    both = labels.loc[labels["patient_id"].duplicated(), "patient_id"]
     if len(both):
         notes.append(f"{len(both)} subject(s) hold cells of both classes, e.g. {both.iloc[0]}")
-    return as_rows(
-        root, records, left_out=left_out, notes=notes,
-        expected="UID_<subject>_<image>_<cell>_{all,hem}.bmp at any depth, and the preliminary test set with its CSV",
-    )  # fmt: skip
+    table.attrs["notes"] = notes
+    return table
 
 
 def _is_final(path: str) -> bool:
@@ -92,11 +96,10 @@ def _is_final(path: str) -> bool:
 
 
 def _training_cell(root: Path, path: str, uid: re.Match) -> dict[str, str]:
-    label = LABELS[uid[4].lower()]
-    folder = next((name for name in folders_of(path) if name in LABELS), None)
-    if folder and LABELS[folder] != label:
-        raise disagree(root, path, label, LABELS[folder])
-    return {"path": path, "label": label, "official_split": "train", **_subject(uid)}
+    label, folder = LABELS[uid[4].lower()], label_above(path, LABELS)
+    if folder and folder != label:
+        raise disagree(root, path, label, folder)
+    return {"label": label, "official_split": "train", **_subject(uid)}
 
 
 def _subject(uid: re.Match) -> dict[str, str]:
@@ -104,28 +107,29 @@ def _subject(uid: re.Match) -> dict[str, str]:
     return {"patient_id": subject, "original_id": f"{subject}_{uid[2]}"}
 
 
-def _named_cells(root: Path, files: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, set[str]]]:
+def _numbered_cells(root: Path) -> tuple[dict[str, dict[str, str]], dict[str, set[str]]]:
     """What the CSVs say of each numbered image (by its name in lower case), and how they spell subjects."""
-    named: dict[str, dict[str, str]] = {}
+    numbered: dict[str, dict[str, str]] = {}
     spelling: dict[str, set[str]] = defaultdict(set)
-    for file in files:
-        table = read_text_table(root / file)
+    for file in [root / path for path in listing(root)[1] if path.lower().endswith(".csv")]:
+        table = read_text_table(file)
         table.columns = table.columns.str.casefold()
         if not set(_CSV) <= set(table.columns):
             continue  # another publisher's table, which names no image of ours
-        for patient, name, label in table[list(_CSV)].itertuples(index=False):
-            said = _said(root / file, patient.strip(), name.strip(), label.strip(), spelling)
-            if named.setdefault(name.strip().casefold(), said) != said:
-                raise DataProblem(
-                    f"{root / file}: {name!r} stands twice, with two labels or subjects; mend it"
-                )
-    return named, spelling
+        for patient, name, label in table[list(_CSV)].apply(lambda cells: cells.str.strip()).values:
+            if label not in ("0", "1"):
+                raise DataProblem(f"{file}: the label of {name!r} is {label!r}; expected 1 (ALL) or 0 (HEM)")
+            record = {"label": "ALL" if label == "1" else "HEM"}
+            record |= _subject_of(file, patient, name, record["label"], spelling)
+            if numbered.setdefault(name.casefold(), record) != record:
+                raise DataProblem(f"{file}: {name!r} stands twice, with two labels or subjects; mend it")
+    return numbered, spelling
 
 
-def _said(file: Path, patient: str, name: str, label: str, spelling: dict[str, set[str]]) -> dict[str, str]:
-    if label not in ("0", "1"):
-        raise DataProblem(f"{file}: the label of {name!r} is {label!r}; expected 1 (ALL) or 0 (HEM)")
-    label = "ALL" if label == "1" else "HEM"
+def _subject_of(
+    file: Path, patient: str, name: str, label: str, spelling: dict[str, set[str]]
+) -> dict[str, str]:
+    """The subject in a Patient_ID, which is a subject alone or a cell's UID; its spelling is noted."""
     uid = _UID.fullmatch(re.sub(r"\.bmp$", "", patient, flags=re.IGNORECASE))
     bare = re.fullmatch(r"(?:UID_)?(H?\d+)", patient, re.IGNORECASE)
     if uid is None and bare is None:
@@ -138,4 +142,4 @@ def _said(file: Path, patient: str, name: str, label: str, spelling: dict[str, s
         )
     subject = (uid or bare)[1]
     spelling[subject.upper()].add(subject)
-    return {"label": label, **(_subject(uid) if uid else {"patient_id": subject.upper(), "original_id": ""})}
+    return _subject(uid) if uid else {"patient_id": subject.upper(), "original_id": ""}

@@ -4,12 +4,11 @@ All copies of one original are one group, and so is the original itself where it
 """
 
 import re
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from leukstudy.data.adapters.layout import as_rows, listing, stem
+from leukstudy.data.adapters.layout import rows_of_images, stem
 
 _COPY = re.compile(r".*?_original_(.+)_[^_]+", re.IGNORECASE)
 
@@ -21,28 +20,25 @@ def rows(root: Path) -> pd.DataFrame:
     (`H`, `ALL_augmented`, `CML-2`; not `Healthy`, but that means H too). Others are left out and counted.
     Raises DataProblem where nothing is left.
     """
-    images, _ = listing(root)
-    records, left_out, copies = [], Counter(), 0
-    for path in images:
-        label = next(
-            (found for part in reversed(PurePosixPath(path).parts[:-1]) if (found := _label(part))), None
-        )
+
+    def describe(path: str) -> dict[str, str] | str:
+        labels = map(_label, reversed(PurePosixPath(path).parts[:-1]))
+        label = next(filter(None, labels), None)
         if label is None:
-            left_out["in no folder of a class"] += 1
-            continue
+            return "in no folder of a class"
         copy = _COPY.fullmatch(stem(path))
-        copies += copy is not None
-        original = stem(copy[1]) if copy else stem(path)
-        records.append({"path": path, "label": label, "original_id": f"{label}/{original}"})
-    notes = [] if copies else ["no name holds '_original_': every file is taken for an original"]
-    return as_rows(
-        root, records, left_out=left_out, notes=notes,
-        expected="{ALL,AML,CLL,CML,H}*/<class>_original_<original's name>_<id>.jpg",
-    )  # fmt: skip
+        return {"label": label, "original_id": f"{label}/{stem(copy[1]) if copy else stem(path)}"}
+
+    table = rows_of_images(
+        root, describe, expected="{ALL,AML,CLL,CML,H}*/<class>_original_<original's name>_<id>.jpg"
+    )
+    if not any(_COPY.fullmatch(stem(path)) for path in table["path"]):
+        table.attrs["notes"] = ["no name holds '_original_': every file is taken for an original"]
+    return table
 
 
 def _label(folder: str) -> str | None:
     if folder.casefold() in ("healthy", "normal"):
         return "H"
-    found = re.match(r"(ALL|AML|CLL|CML|H)(?![A-Za-z])", folder, re.IGNORECASE)
-    return found[1].upper() if found else None
+    label = re.match(r"(ALL|AML|CLL|CML|H)(?![A-Za-z])", folder, re.IGNORECASE)
+    return label[1].upper() if label else None

@@ -20,7 +20,7 @@ from leukstudy.data.adapters.layout import COLUMNS, METADATA, OFFICIAL_SPLITS, l
 from leukstudy.imaging.io import SUFFIXES
 
 # What metadata.csv may say of an image.
-_GIVEN = COLUMNS[2:]
+_FACTS = COLUMNS[2:]
 # What Windows, a shell or a column name of ours would trip over in a class name.
 _UNFIT = set('\\/:*?"<>|')
 
@@ -52,7 +52,7 @@ def rows(root: Path) -> pd.DataFrame:
     _check_labels(root, labels)
     table = pd.DataFrame({"path": images, "label": labels}, dtype="str")
     metadata = _metadata(root, table["path"])
-    for column in _GIVEN:
+    for column in _FACTS:
         table[column] = metadata[column].reindex(table["path"], fill_value="").astype("str").to_numpy()
     table = table[COLUMNS]
     table.attrs["left_out"] = {"no image file": len(others)} if others else {}
@@ -79,7 +79,7 @@ def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
     """What metadata.csv says of each path, indexed by path; empty where there is no metadata.csv."""
     file = Path(root) / METADATA
     if not file.is_file():
-        return pd.DataFrame(columns=_GIVEN, dtype="str")
+        return pd.DataFrame(columns=_FACTS, dtype="str")
     table = read_text_table(file)
     if "path" not in table.columns:
         raise DataProblem(f"{file}: the columns are {list(table.columns)}; a column `path` is needed")
@@ -98,7 +98,7 @@ def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise DataProblem(f"{file}: {twice!r} stands in more than one row; keep one row an image")
-    for column in _GIVEN:
+    for column in _FACTS:
         table[column] = table[column].str.strip() if column in table.columns else ""
     unknown = table.loc[~table["official_split"].isin(OFFICIAL_SPLITS), "official_split"]
     if len(unknown):
@@ -106,4 +106,4 @@ def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
             f"{file}: official_split is {unknown.iloc[0]!r} for {unknown.index[0]!r} ({len(unknown)} such row(s)); "
             "expected train, val, test, or nothing"
         )
-    return table[_GIVEN]
+    return table[_FACTS]

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -63,46 +63,61 @@ def stem(path: str) -> str:
     return name
 
 
-def as_rows(
+def rows_of_images(
     root: Path,
-    records: Iterable[dict[str, str]],
+    describe: Callable[[str], dict[str, str] | str],
     *,
     expected: str,
-    left_out: Mapping[str, int] | None = None,
-    notes: Iterable[str] = (),
+    images: Iterable[str] | None = None,
 ) -> pd.DataFrame:
-    """The table of `records` (path, label and any other of COLUMNS), sorted by path, with its attrs.
+    """The table of `images` (paths below `root`; by default all), with the columns COLUMNS, sorted by path.
 
-    Raises DataProblem, which says what was expected, where there is no record.
+    `describe(path)` gives the label and any other of COLUMNS, or, as a text, why the image is left out.
+    `attrs["left_out"]` counts these reasons, `attrs["notes"]` is empty.
+
+    Raises DataProblem, which says what was expected, where no image is described.
     """
-    left_out = {reason: int(count) for reason, count in (left_out or {}).items() if count}
-    records = list(records)
+    records, left_out = [], Counter()
+    for path in listing(root)[0] if images is None else images:
+        record = describe(path)
+        if isinstance(record, str):
+            left_out[record] += 1
+        else:
+            records.append({"path": path, **record})
     if not records:
         passed = "".join(f"; {count} passed over: {reason}" for reason, count in left_out.items())
         raise DataProblem(f"{root}: no image of this source found{passed}. Expected: {expected}")
-    empty = dict.fromkeys(COLUMNS, "")
-    table = pd.DataFrame([empty | record for record in records], columns=COLUMNS, dtype="str")
-    table = table.sort_values("path", ignore_index=True)
-    table.attrs["left_out"] = left_out
-    table.attrs["notes"] = list(notes)
+    table = pd.DataFrame(records, columns=COLUMNS, dtype="str").fillna("")
+    table.attrs = {"left_out": dict(left_out), "notes": []}
     return table
 
 
-def disagree(root: Path, path: str, found: str, expected: str) -> DataProblem:
+def label_above(path: str, labels: Mapping[str, str]) -> str | None:
+    """The label of the nearest folder above a file that `labels` (folder in lower case -> label) names."""
+    return next((labels[name] for name in folders_of(path) if name in labels), None)
+
+
+def pair_masks(images: Iterable[str], masks: Mapping[str, str], key: Callable[[str], str]) -> pd.DataFrame:
+    """The mask of each image that has one (path, mask_path); `masks` are paths by the `key` of their image."""
+    pairs = [(path, masks[key(path)]) for path in images if key(path) in masks]
+    return pd.DataFrame(pairs, columns=["path", "mask_path"], dtype="str")
+
+
+def disagree(root: Path, path: str, name_label: str, folder_label: str) -> DataProblem:
     """The problem of a file whose name and folder say two things: neither can be trusted."""
     return DataProblem(
-        f"{root}: {path!r} says {found} in its name, but its folder says {expected}; the delivery was mixed up. "
+        f"{root}: {path!r} says {name_label} in its name, but its folder says {folder_label}; the delivery was mixed up. "
         "Unpack it anew, or move the file aside"
     )
 
 
-def refuse_twice(root: Path, paths: Iterable[str], what: str = "file name") -> None:
+def refuse_twice(root: Path, paths: Iterable[str], noun: str = "file name") -> None:
     """Raise DataProblem where two of `paths` have one file name, which this source gives to one image only."""
     names = Counter(PurePosixPath(path).name.casefold() for path in paths)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise DataProblem(
-            f"{root}: the {what} {twice[0]!r} stands in {names[twice[0]]} folders ({len(twice)} such name(s)); "
+            f"{root}: the {noun} {twice[0]!r} stands in {names[twice[0]]} folders ({len(twice)} such name(s)); "
             "the delivery was unpacked more than once. Keep one copy"
         )
 
@@ -111,7 +126,7 @@ def read_text_table(file: Path) -> pd.DataFrame:
     """A publisher's or user's CSV, every cell as text and '' where empty. Raises DataProblem where it cannot be read."""
     try:
         table = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except ValueError as error:  # pandas' own errors are ValueErrors too
         raise DataProblem(f"{file}: cannot be read as a UTF-8 CSV file ({error})") from error
     table.columns = table.columns.str.strip()
     return table

@@ -8,13 +8,12 @@ cell, above 192 nucleus.
 """
 
 import re
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import as_rows, listing, read_text_table, stem
+from leukstudy.data.adapters.layout import listing, pair_masks, read_text_table, rows_of_images, stem
 
 _EXPECTED = "NNN.bmp with masks NNN.png, and a CSV 'image ID,class label' (labels.csv or Class Labels of Dataset N.csv)"
 
@@ -26,46 +25,44 @@ def rows(root: Path) -> pd.DataFrame:
     names an image twice, or where no image is left.
     """
     images, others = listing(root)
-    types = _types(Path(root), [path for path in others if path.lower().endswith(".csv")])
     smears = [
         path for path in images if path.lower().endswith(".bmp")
     ]  # not masks, nor the README's pictures
+    types = _types(Path(root), [path for path in others if path.lower().endswith(".csv")])
     listed = {dataset for dataset, _ in types}
-    there = {_dataset(str(PurePosixPath(path).parent)) for path in smears}
-    records, left_out, used = [], Counter(), set()
-    for path in smears:
-        dataset = _dataset(str(PurePosixPath(path).parent))
-        if len(listed) == len(there) == 1 and "" in listed | there:
-            (dataset,) = listed  # one dataset alone, whose folder or CSV does not say which it is
-        key = (dataset, stem(path).lstrip("0"))
+    there = {_dataset(path) for path in smears}
+    # One dataset alone, whose folder or CSV does not say which it is.
+    (alone,) = listed if len(listed) == len(there) == 1 and "" in listed | there else (None,)
+    used = set()
+
+    def describe(path: str) -> dict[str, str] | str:
+        key = (_dataset(path) if alone is None else alone, stem(path).lstrip("0"))
         if key not in types:
-            left_out["image that no CSV names"] += 1
-            continue
+            return "image that no CSV names"
         used.add(key)
-        records.append({"path": path, "label": f"type {types[key]}"})
+        return {"label": f"type {types[key]}"}
+
+    table = rows_of_images(root, describe, expected=_EXPECTED, images=smears)
     absent = len(types) - len(used)
-    notes = [f"the CSV names {absent} image(s) that are not there"] if absent else []
-    return as_rows(root, records, expected=_EXPECTED, left_out=left_out, notes=notes)
+    if absent:
+        table.attrs["notes"] = [f"the CSV names {absent} image(s) that are not there"]
+    return table
 
 
 def masks(root: Path) -> pd.DataFrame:
     """The mask of each image that has one: path, mask_path. The mask's pixels are 0, 128 or 255."""
-    images, _ = listing(root)
-    known = {
-        str(PurePosixPath(path).with_suffix("")).casefold(): path
-        for path in images
-        if path.lower().endswith(".png")
-    }
-    found = [
-        (path, known.get(str(PurePosixPath(path).with_suffix("")).casefold())) for path in rows(root)["path"]
-    ]
-    return pd.DataFrame([pair for pair in found if pair[1]], columns=["path", "mask_path"], dtype="str")
+
+    def key(path: str) -> str:
+        return str(PurePosixPath(path).with_suffix("")).casefold()
+
+    by_image = {key(path): path for path in listing(root)[0] if path.lower().endswith(".png")}
+    return pair_masks(rows(root)["path"], by_image, key)
 
 
 def _dataset(text: str) -> str:
-    """The number of the dataset that a folder or a CSV belongs to; '' where it is not said."""
-    found = re.search(r"dataset\s*_?([12])", text, re.IGNORECASE)
-    return found[1] if found else ""
+    """The number of the dataset that a file's path names; '' where it names none."""
+    number = re.search(r"dataset\s*_?([12])", text, re.IGNORECASE)
+    return number[1] if number else ""
 
 
 def _types(root: Path, files: list[str]) -> dict[tuple[str, str], str]:

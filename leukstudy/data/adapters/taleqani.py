@@ -4,12 +4,18 @@ The publisher's `Segmented/` holds the same fields after an algorithm: it is pas
 """
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from leukstudy.data.adapters.layout import as_rows, disagree, folders_of, listing, refuse_twice, stem
+from leukstudy.data.adapters.layout import (
+    disagree,
+    folders_of,
+    label_above,
+    refuse_twice,
+    rows_of_images,
+    stem,
+)
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 _NAME = re.compile(r"WBC-(?:Malignant-)?(Benign|Early|Pre|Pro)-\d+", re.IGNORECASE)
@@ -20,25 +26,23 @@ def rows(root: Path) -> pd.DataFrame:
 
     Raises DataProblem: name and folder disagree, a field stands twice, or none is found.
     """
-    images, _ = listing(root)
-    known = {name.casefold(): name for name in CLASSES}
-    records, left_out, odd = [], Counter(), 0
-    for path in images:
-        above = folders_of(path)
-        label = next((known[name] for name in above if name in known), None)
-        if "segmented" in above:
-            left_out["segmented by an algorithm"] += 1
-        elif label is None:
-            left_out["in no folder of a class"] += 1
-        else:
-            found = _NAME.fullmatch(stem(path))
-            odd += found is None
-            if found and known[found[1].casefold()] != label:
-                raise disagree(root, path, known[found[1].casefold()], label)
-            records.append({"path": path, "label": label})
-    refuse_twice(root, [record["path"] for record in records])
-    notes = [f"{odd} file(s) are not named WBC-...-NNN: their folder alone says the class"] if odd else []
-    return as_rows(
-        root, records, left_out=left_out, notes=notes,
-        expected="Original/{Benign,Early,Pre,Pro}/WBC-*.jpg, or these four folders alone",
-    )  # fmt: skip
+    labels = {name.casefold(): name for name in CLASSES}
+
+    def describe(path: str) -> dict[str, str] | str:
+        if "segmented" in folders_of(path):
+            return "segmented by an algorithm"
+        label = label_above(path, labels)
+        if label is None:
+            return "in no folder of a class"
+        name = _NAME.fullmatch(stem(path))
+        if name and labels[name[1].casefold()] != label:
+            raise disagree(root, path, labels[name[1].casefold()], label)
+        return {"label": label}
+
+    expected = "Original/{Benign,Early,Pre,Pro}/WBC-*.jpg, or these four folders alone"
+    table = rows_of_images(root, describe, expected=expected)
+    refuse_twice(root, table["path"])
+    odd = sum(_NAME.fullmatch(stem(path)) is None for path in table["path"])
+    if odd:
+        table.attrs["notes"] = [f"{odd} file(s) are not named WBC-...-NNN: their folder alone says the class"]
+    return table
