@@ -110,20 +110,21 @@ def page(
         },
         audit_html=audit_table.notable_html(findings),
         flow_figure=Picture("figures/acquire-flow.png", flow_caption),
-        tasks=[_task_section(study, name, records, synthetic) for name in study.tasks],
+        tasks=[_task_section(study, name, records) for name in study.tasks],
         notebooks=notebooks,
         hashes={"Data": data_hash(manifest)}
         | {f"Parameters of {name}": fingerprint(settings) for name, settings in experiments.items()},
     )
 
 
-def _task_section(study: Study, task: str, records: Sequence[Record], synthetic: bool) -> TaskSection:
-    own = [record for record in records if record.task == task]
+def _task_section(study: Study, task: str, records: Sequence[Record]) -> TaskSection:
+    of_task = [record for record in records if record.task == task]
+    external = "\n".join(section.html() for section in tables.external(of_task))
     return TaskSection(
         name=task,
         question=study.tasks[task].question,
-        table_html=tables.results_html(own, published(task), synthetic=synthetic) + tables.external_html(own),
-        figures=_task_figures(study, task, own),
+        table_html=tables.results(of_task, published(task)).html() + external,
+        figures=_task_figures(study, task, of_task),
     )
 
 
