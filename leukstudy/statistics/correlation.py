@@ -30,8 +30,8 @@ def clustered(features: pd.DataFrame, most: int = 40) -> pd.DataFrame:
 
     table = correlations(features)
     if len(table) > most:
-        number = fcluster(linkage(_distances(table), "average"), most, "maxclust")
-        kept = pd.Series(table.index).groupby(number).first().sort_values(key=table.index.get_indexer)
+        number = pd.Series(fcluster(linkage(_distances(table), "average"), most, "maxclust"))
+        kept = ~number.duplicated().to_numpy()
         table = table.loc[kept, kept]
     if len(table) < 3:
         return table

@@ -38,8 +38,5 @@ def bootstrap(
         by_seed = [weighted_scores(each, weights) for each in seeds]
         parts.append({name: np.mean([scores[name] for scores in by_seed], axis=0) for name in by_seed[0]})
     tail = (1 - confidence) / 2
-    intervals = {}
-    for name in parts[0]:
-        low, high = np.quantile(np.concatenate([part[name] for part in parts]), [tail, 1 - tail])
-        intervals[name] = (float(low), float(high))
-    return intervals
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: tuple(np.quantile(scores, [tail, 1 - tail]).tolist()) for name, scores in drawn.items()}
