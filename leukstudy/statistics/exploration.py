@@ -182,13 +182,13 @@ def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: s
     sentences = []
     for claim in CLAIMS:
         tests = differences[differences["feature"].map(claim_of) == claim]
-        sizes = effects.dropna(subset="delta").merge(tests, on="feature")
+        sizes = effects[effects["feature"].isin(tests["feature"])].dropna(subset="delta")
         if tests.empty:
             verdict = "not measured"
         elif sizes.empty:
             verdict = "a single class, nothing to compare"
         else:
-            verdict = f"{_verdict(tests)} ({_strongest(sizes, others, unit)})"
+            verdict = f"{_verdict(tests)} ({_strongest(tests, sizes, others, unit)})"
         sentences.append(f"**{claim[0].upper() + claim[1:]}**: {verdict}.")
     return sentences
 
@@ -202,10 +202,10 @@ def _verdict(tests: pd.DataFrame) -> str:
     return f"no difference shown in {measures} measure{plural}, which is not the same as none"
 
 
-def _strongest(sizes: pd.DataFrame, others: str, unit: str) -> str:
+def _strongest(tests: pd.DataFrame, sizes: pd.DataFrame, others: str, unit: str) -> str:
     """Quote what a claim rests on: the smallest p and, of equal ones, the largest effect."""
-    ordered = sizes.assign(size=sizes["delta"].abs()).sort_values(["p_holm", "size"], ascending=[True, False])
-    best = ordered.iloc[0]
+    both = sizes.merge(tests, on="feature").assign(size=sizes["delta"].abs().to_numpy())
+    best = both.sort_values(["p_holm", "size"], ascending=[True, False]).iloc[0]
     interval = f" [{best['low']:.2f}, {best['high']:.2f}]" if np.isfinite(best["low"]) else ""
     p = f"{best['p_holm']:.3f}" if best["p_holm"] >= 0.001 else "below 0.001"
     return (
