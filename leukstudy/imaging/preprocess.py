@@ -11,10 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from leukstudy.imaging.stain import even_illumination, normalise_stain
-
-CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
-EQUALISATIONS = ("none", "global", "clahe")
+from leukstudy.imaging.resize import resize
+from leukstudy.imaging.stain import even_illumination
+from leukstudy.study.methods import CORNERS, EQUALISATIONS, STAIN_NORMALISATIONS, method
 
 
 def base(
@@ -50,8 +49,12 @@ def finish(
     contrast: float = 1.0,
     brightness: float = 0.0,
 ) -> np.ndarray:
-    """The second half of the chain: stain normalised, smoothed, equalised, contrast and brightness."""
-    whole = equalise_luminance(gaussian(normalise_stain(rgb, stain), gaussian_sigma), equalise)
+    """The second half of the chain: stain normalised, smoothed, equalised, contrast and brightness.
+
+    `stain` and `equalise` are names of `methods.STAIN_NORMALISATIONS` and `methods.EQUALISATIONS`; ValueError for others.
+    """
+    normalised = method(STAIN_NORMALISATIONS, stain, "stain normalisation")(rgb)
+    whole = method(EQUALISATIONS, equalise, "equalisation")(gaussian(normalised, gaussian_sigma))
     return adjust(whole, contrast=contrast, brightness=brightness)
 
 
@@ -70,20 +73,6 @@ def adjust(rgb: np.ndarray, *, contrast: float = 1.0, brightness: float = 0.0) -
     return cv2.LUT(rgb, np.clip(np.rint(table), 0, 255).astype(np.uint8))
 
 
-def resize(rgb: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, 3) to (size, size, 3) uint8: by area when either side shrinks (no aliasing), else bilinear.
-
-    The whole image is kept, so an oblong one is squeezed, as in both papers.
-    """
-    if size < 1:
-        raise ValueError(f"size is {size}; expected at least 1 pixel")
-    height, width = rgb.shape[:2]
-    if (height, width) == (size, size):
-        return rgb.copy()
-    how = cv2.INTER_AREA if max(height, width) > size else cv2.INTER_LINEAR
-    return cv2.resize(rgb, (size, size), interpolation=how)
-
-
 def gaussian(rgb: np.ndarray, sigma: float) -> np.ndarray:
     """Low-pass filter of `sigma` pixels; 0 leaves the image as it is."""
     if sigma < 0:
@@ -93,23 +82,18 @@ def gaussian(rgb: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(rgb, (0, 0), sigmaX=sigma, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
-def equalise_luminance(rgb: np.ndarray, mode: str) -> np.ndarray:
-    """Spread the luminance, and leave the hues: a stain's colour is evidence.
+def equalise_global(rgb: np.ndarray) -> np.ndarray:
+    """Histogram equalisation of Y in YCrCb, as in paper B; hues stay, since a stain's colour is evidence."""
+    ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+    ycc[:, :, 0] = cv2.equalizeHist(ycc[:, :, 0])
+    return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
 
-    `none`; `global`: histogram equalisation of Y in YCrCb (paper B); `clahe`: contrast-limited, in 8 x 8
-    tiles, of L in CIE Lab with clip limit 2 (Zuiderveld 1994).
-    """
-    if mode == "none":
-        return rgb.copy()
-    if mode == "global":
-        ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
-        ycc[:, :, 0] = cv2.equalizeHist(ycc[:, :, 0])
-        return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
-    if mode == "clahe":
-        lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-        lab[:, :, 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[:, :, 0])
-        return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    raise ValueError(f"equalise is {mode!r}; expected one of {', '.join(EQUALISATIONS)}")
+
+def equalise_clahe(rgb: np.ndarray) -> np.ndarray:
+    """Contrast-limited equalisation, in 8 x 8 tiles, of L in CIE Lab with clip limit 2 (Zuiderveld 1994)."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    lab[:, :, 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[:, :, 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
 
 
 def mask_corner(rgb: np.ndarray, corner: str, width: float, height: float) -> np.ndarray:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from leukstudy.audit.findings import CHECKS, VERDICTS
 from leukstudy.report.tables import Section, note_html, to_html
+from leukstudy.study.checks import CHECKS, VERDICTS
 
 MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
 """How a verdict is written: what needs reading stands in capitals, so that a grey print shows it too."""
@@ -17,17 +17,9 @@ def audit_table(findings: pd.DataFrame, *, only: Sequence[str] = VERDICTS) -> pd
     `only` keeps the checks of some verdicts. The order is that of the checks.
     """
     rows = findings[findings["verdict"].isin(list(only))].reset_index(drop=True)
-    columns = {
-        "check": "Question",
-        "verdict": "Verdict",
-        "found": "Found",
-        "images": "Images",
-        "advice": "What to do",
-    }
-    words = {"check": rows["check"].map(CHECKS), "verdict": rows["verdict"].map(MARKS)}
-    return rows.assign(**words, images=rows["images"].map("{:,}".format))[list(columns)].rename(
-        columns=columns
-    )
+    table = pd.DataFrame({"Question": rows["check"].map(CHECKS), "Verdict": rows["verdict"].map(MARKS)})
+    images = rows["images"].map("{:,}".format)
+    return table.assign(Found=rows["found"], Images=images, **{"What to do": rows["advice"]})
 
 
 def summary(findings: pd.DataFrame) -> str:
