@@ -43,8 +43,7 @@ def interval_text(estimate: Estimate) -> str:
 def plot_history(history: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw loss and accuracy against the epoch, training and validation, and mark the lowest validation loss.
 
-    `history` has the columns epoch, loss, accuracy, val_loss, val_accuracy. Raises ValueError for a table
-    without them or without a row (models that are not trained in epochs have none).
+    Raises ValueError for a `history` without the columns of HISTORY or without a row.
     """
     fig, axes = panels(1, 2, 8, 3.0)
     _draw_history(history, axes[0], title)

@@ -119,19 +119,21 @@ def _other_study(here: Results, committed: Results) -> list[str]:
         run, before = _params_of_stages(here), _params_of_stages(committed)
         shared = sorted(run.keys() & before.keys())
         changed = [text for key in shared for text in _changed_values(run[key], before[key], key)]
-    if _data_hash(here) != _data_hash(committed):
-        changed.append("data/ holds other files")
-    return changed
+    data, data_before = (
+        {
+            entry["md5"]
+            for stage in side.stages.values()
+            for entry in stage.get("deps", [])
+            if entry["path"] == "data"
+        }
+        for side in (here, committed)
+    )
+    return changed if data == data_before else [*changed, "data/ holds other files"]
 
 
 def _params_of_stages(results: Results) -> dict[str, Any]:
     entries = (stage.get("params", {}).get("params.yaml", {}) for stage in results.stages.values())
     return {key: value for entry in entries for key, value in entry.items()}
-
-
-def _data_hash(results: Results) -> str | None:
-    inputs = (entry for stage in results.stages.values() for entry in stage.get("deps", []))
-    return next((entry["md5"] for entry in inputs if entry["path"] == "data"), None)
 
 
 def _changed_values(here: Any, committed: Any, key: str = "") -> list[str]:

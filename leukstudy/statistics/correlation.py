@@ -13,11 +13,10 @@ def families(features: pd.DataFrame, alike: float = ALIKE) -> list[list[str]]:
     """
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415 - scipy takes a second, few stages need it
 
-    names = list(features.columns)
-    if len(names) < 2:
-        return [[name] for name in names]
+    if features.shape[1] < 2:
+        return [[name] for name in features]
     tree = linkage(_distances(correlations(features)), "average")
-    number = pd.Series(fcluster(tree, 1 - alike, "distance"), index=names)
+    number = pd.Series(fcluster(tree, 1 - alike, "distance"), index=features.columns)
     return [list(members) for members in number.groupby(number, sort=False).groups.values()]
 
 
