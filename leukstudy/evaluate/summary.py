@@ -83,7 +83,7 @@ def summary(records: Iterable[Record]) -> dict[str, dict[str, Any]]:
     """Flatten records for `dvc metrics show`: experiment -> seeds, auroc, auroc_low, auroc_high, accuracy, ...
 
     Bounds that could not be estimated are left out. `seeds` is text, `7, 8, 9`, since DVC shows no lists; of several
-    seeds, `by_seed` holds each one's metrics. An ensemble has none. The entry `data` says which images were measured.
+    seeds, `by_seed` holds the metrics of each. An ensemble has none. The entry `data` says which images were measured.
     """
     records = sorted(records, key=lambda record: record.experiment)
     described = {"source", "synthetic", "group_level", "split", "seed", "data_hash"}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from leukstudy.report.style import (
+from leukstudy.report.style import (  # noqa: F401 - a notebook that draws data needs one import
     apply_style,
     bar_look,
     bars_downwards,
@@ -23,16 +23,6 @@ from leukstudy.report.style import (
     point_look,
     save_figure,
 )
-
-__all__ = [  # the look is offered here too: a notebook that draws data needs one import
-    "apply_style",
-    "plot_class_balance",
-    "plot_feature_distributions",
-    "plot_flow",
-    "plot_intensity",
-    "plot_sizes",
-    "save_figure",
-]
 
 SPLITS = ("train", "val", "test", "external")
 MAX_SIZES = 12  # more different image sizes than this are drawn as a scatter, not as bars

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -229,11 +229,7 @@ def note_html(note: str) -> str:
 def to_markdown(table: pd.DataFrame) -> str:
     """Write a table as GitHub Markdown; what Markdown or HTML would take for markup in a cell is escaped."""
     rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False, name=None)]
-    return "".join(_markdown_row(row) for row in rows)
-
-
-def _markdown_row(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(map(_markdown, cells))} |\n"
+    return "".join(f"| {' | '.join(map(_markdown, row))} |\n" for row in rows)
 
 
 def _markdown(cell: object) -> str:
