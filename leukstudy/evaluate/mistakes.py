@@ -35,14 +35,13 @@ def counts(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for name, table in predictions.items():
         test, wrong = table[table["split"] == "test"], wrong_cases(table)
         by_group = wrong["group_id"].value_counts()
+        in_worse_groups = by_group.cumsum().shift(fill_value=0)
         rows[name] = {
             "test images": len(test),
             "errors": len(wrong),
             f"errors with p >= {SURE}": int((wrong["confidence"] >= SURE).sum()),
             "test groups": test["group_id"].nunique(),
             "groups with errors": len(by_group),
-            "groups that hold half of the errors": int(
-                (by_group.cumsum().shift(fill_value=0) < len(wrong) / 2).sum()
-            ),
+            "groups that hold half of the errors": int((in_worse_groups < len(wrong) / 2).sum()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")

@@ -87,9 +87,8 @@ def plot_variants(
             width, height = (max(1, round(scale * length)) for length in image.shape[1::-1])
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
             top, left = row * step + (step - height) // 2, column * step + (step - width) // 2
-            canvas[top : top + height, left : left + width] = cv2.resize(
-                image, (width, height), interpolation=method
-            )
+            tile = cv2.resize(image, (width, height), interpolation=method)
+            canvas[top : top + height, left : left + width] = tile
     ax = new_axes(None, 1.45 * len(titles) + 1.2, 1.45 * len(variants) + 0.4)
     ax.imshow(canvas, interpolation="antialiased")
     bare(ax)

@@ -56,21 +56,9 @@ def plot_search(table: pd.DataFrame, keys: Sequence[str], metric: str) -> Figure
         values = sorted(set(drawn[key].tolist()))
         few, named = len(values) <= MOST_TICKS, any(isinstance(value, str) for value in values)
         # few values stand side by side, more along their scale
-        x = (
-            drawn[key].map({value: place for place, value in enumerate(values)})
-            if few or named
-            else drawn[key]
-        )
-        ax.scatter(
-            x,
-            drawn[metric],
-            color=colour(0),
-            alpha=0.6,
-            s=34,
-            edgecolors="white",
-            linewidths=0.5,
-            label="a setting",
-        )
+        places = {value: place if few or named else value for place, value in enumerate(values)}
+        x, look = drawn[key].map(places), {"s": 34, "alpha": 0.6, "edgecolors": "white", "linewidths": 0.5}
+        ax.scatter(x, drawn[metric], color=colour(0), label="a setting", **look)
         if few:
             means = drawn[metric].groupby(x.to_numpy()).mean()
             ax.plot(means.index, means, color="0.45", linewidth=1.2, label="mean of a value")

@@ -119,16 +119,14 @@ def _other_study(here: Results, committed: Results) -> list[str]:
         run, before = _params_of_stages(here), _params_of_stages(committed)
         shared = sorted(run.keys() & before.keys())
         changed = [text for key in shared for text in _changed_values(run[key], before[key], key)]
-    data, data_before = (
-        {
-            entry["md5"]
-            for stage in side.stages.values()
-            for entry in stage.get("deps", [])
-            if entry["path"] == "data"
-        }
-        for side in (here, committed)
-    )
-    return changed if data == data_before else [*changed, "data/ holds other files"]
+    if _data_hash(here) != _data_hash(committed):
+        changed.append("data/ holds other files")
+    return changed
+
+
+def _data_hash(results: Results) -> str | None:
+    inputs = (entry for stage in results.stages.values() for entry in stage.get("deps", []))
+    return next((entry["md5"] for entry in inputs if entry["path"] == "data"), None)
 
 
 def _params_of_stages(results: Results) -> dict[str, Any]:
@@ -155,14 +153,9 @@ def _difference(experiment: str, here: Results, committed: Results, tolerance: f
     values, values_before = _estimates(record), _estimates(before)
     names = dict.fromkeys([*values_before, *values])
     gaps = [Gap(_gap(values.get(name), values_before.get(name)), name) for name in names]
-    auroc, others = (
-        max(
-            (gap for gap in gaps if gap.name.startswith("auroc") == ranks),
-            key=lambda g: g.size,
-            default=NO_GAP,
-        )
-        for ranks in (True, False)
-    )
+    gaps.sort(key=lambda gap: gap.size, reverse=True)
+    auroc = next((gap for gap in gaps if gap.name.startswith("auroc")), NO_GAP)
+    others = next((gap for gap in gaps if not gap.name.startswith("auroc")), NO_GAP)
     rows, rows_before = here.predictions.get(experiment), committed.predictions.get(experiment)
     probability = labels = None
     failure = ""

@@ -47,11 +47,8 @@ class Predictions:
         class of the task without an image, and what `read` refuses.
         """
         classes = [str(name) for name in classes]
-        if (
-            len(classes) < 2
-            or (positive in classes) != (len(classes) == 2)
-            or positive not in (None, *classes)
-        ):
+        binary = len(classes) == 2
+        if len(classes) < 2 or binary != (positive in classes) or positive not in (None, *classes):
             raise BadPredictions(
                 f"the task has the classes {classes} and the positive one {positive}; expected at least 2 classes, one of "
                 "them positive where there are two, and none where there are more."

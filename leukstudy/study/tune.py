@@ -107,6 +107,5 @@ def check(tune: Tune, train: Mapping[str, Experiment]) -> None:
         except ValidationError as error:
             fault = error.errors()[0]
             key = "".join(f"{part}: " for part in fault["loc"][:1])
-            raise ValueError(
-                f"tune.{block} at {point}: {key}{fault['msg'].removeprefix('Value error, ')}"
-            ) from None
+            message = fault["msg"].removeprefix("Value error, ")
+            raise ValueError(f"tune.{block} at {point}: {key}{message}") from None
