@@ -55,15 +55,10 @@ def _table(comparison: Comparison, commit: str) -> Table:
     for header in ("AUROC", "other metrics", "probability", "labels changed", ""):
         table.add_column(header)
     for row in comparison.differences:
-        table.add_row(
-            row.experiment,
-            _size(row.auroc.size),
-            _size(row.others.size),
-            _size(row.probability),
-            "?" if row.labels is None else f"{row.labels:,} of {row.images:,}",
-            "differs" if row.failure else "",
-            style="bold red" if row.failure else "",
-        )
+        sizes = [_size(size) for size in (row.auroc.size, row.others.size, row.probability)]
+        labels = "?" if row.labels is None else f"{row.labels:,} of {row.images:,}"
+        mark, style = ("differs", "bold red") if row.failure else ("", "")
+        table.add_row(row.experiment, *sizes, labels, mark, style=style)
     return table
 
 

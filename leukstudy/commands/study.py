@@ -34,7 +34,7 @@ def results() -> None:
     """Print the tables of results of `reports/metrics`, one a task, as Markdown; published numbers stand below."""
     from leukstudy.evaluate.published import published  # noqa: PLC0415 - pandas takes a second to import
     from leukstudy.evaluate.record import Record  # noqa: PLC0415
-    from leukstudy.report.tables import external_markdown, results_markdown  # noqa: PLC0415
+    from leukstudy.report import tables  # noqa: PLC0415
 
     folder = paths.REPORTS / "metrics"
     files = sorted(file for file in folder.glob("*.json") if file.name != "summary.json")
@@ -42,8 +42,6 @@ def results() -> None:
         fail(f"{folder} holds no results. `dvc repro` makes them.")
     records = [Record.read(file) for file in files]
     for task in dict.fromkeys(record.task for record in records):
-        results = [record for record in records if record.task == task]
-        synthetic = any(record.synthetic for record in results)
-        print(f"### {task}\n")
-        print(results_markdown(results, published(task), synthetic=synthetic))
-        print(external_markdown(results))
+        of_task = [record for record in records if record.task == task]
+        sections = [tables.results(of_task, published(task)), *tables.external(of_task)]
+        print("\n".join([f"### {task}\n", *(section.markdown() for section in sections)]))

@@ -3,10 +3,9 @@
 `mean` is the mean of the members' probabilities. `stacked` weighs the members by how well they do on the validation
 split (stacked generalisation, Wolpert 1992): the log-probability of a class is the weighted sum of the members', brought
 to a sum of 1. That is a logistic regression (of several classes: McFadden's conditional logit, 1974) with one coefficient
-a member, and few validation groups are the reason for all that it leaves out:
+a member. Few validation groups are the reason for what it leaves out:
 
-- One weight a member, not one a member and class: M numbers are estimated, however many classes there are. No intercept
-  either, so that the balance between the classes stays as the members were trained to have it.
+- One weight a member, not one a member and class, and no intercept: the balance between the classes stays as trained.
 - Weights are at least 0 (Breiman 1996, "Stacked regressions"): no member is believed to be right in being wrong.
 - Each group counts once, its images sharing its weight: images of one patient are no independent witnesses.
 - A ridge penalty pulls the weights to 1/M each, the members' geometric mean, not to 0. It is worth `PENALTY` times half a
@@ -33,7 +32,10 @@ def average(seeds: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
     """Give the table of an experiment's mean probability over its seeds; a single seed's table comes back as it is."""
     tables = {f"seed {seed}": predictions for seed, predictions in seeds.items()}
     first = next(iter(tables.values()))
-    return first if len(tables) == 1 else _mean(aligned(tables), classes_of(first))
+    if len(tables) == 1:
+        return first
+    tables, classes = aligned(tables), classes_of(first)
+    return _table(tables, _probabilities(tables, classes).mean(axis=0), classes)
 
 
 def combine(members: Mapping[str, pd.DataFrame], combination: str, classes: list[str]) -> pd.DataFrame:
@@ -48,10 +50,11 @@ def combine(members: Mapping[str, pd.DataFrame], combination: str, classes: list
     if combination not in COMBINATIONS:
         raise ValueError(f"combine: found '{combination}', expected one of {', '.join(COMBINATIONS)}.")
     members = _aligned_members(members, classes)
+    chances = _probabilities(members, classes)
     if combination == "mean":
-        return _mean(members, classes)
+        return _table(members, chances.mean(axis=0), classes)
     weights = np.array(list(stacking_weights(members, classes).values()))
-    scores = np.tensordot(weights, _log_probabilities(members, classes), 1)
+    scores = np.tensordot(weights, np.log(np.maximum(chances, FLOOR)), 1)
     return _table(members, np.exp(scores - scores.max(axis=1, keepdims=True)), classes)
 
 
@@ -72,7 +75,7 @@ def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
             f"stacking is fitted on the validation split, which holds {int(val.sum())} image(s) of "
             f"{held} class(es); expected two classes or more. Use combine: mean."
         )
-    logs = _log_probabilities(members, classes)[:, val]
+    logs = np.log(np.maximum(_probabilities(members, classes)[:, val], FLOOR))
     y = pd.Index(classes).get_indexer(first.loc[val, "y_true"])
     share = group_shares(first.loc[val, "group_id"])
     even, rows = 1 / len(members), np.arange(len(y))
@@ -85,9 +88,8 @@ def stacking_weights(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
         value = -(share * log_chances[rows, y]).sum() + PENALTY / 2 * (pull**2).sum()
         return value, ((expected - right) * share).sum(axis=1) + PENALTY * pull
 
-    start = np.full(len(members), even)
+    start, bounds = np.full(len(members), even), [(0, None)] * len(members)
     options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
-    bounds = [(0, None)] * len(members)
     fit = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return {name: round(float(weight), DIGITS) + 0.0 for name, weight in zip(members, fit.x, strict=True)}
 
@@ -118,17 +120,9 @@ def _aligned_members(members: Mapping[str, pd.DataFrame], classes: list[str]) ->
     return aligned(members)
 
 
-def _mean(members: Mapping[str, pd.DataFrame], classes: list[str]) -> pd.DataFrame:
-    return _table(members, _probabilities(members, classes).mean(axis=0), classes)
-
-
 def _table(members: Mapping[str, pd.DataFrame], chances: np.ndarray, classes: list[str]) -> pd.DataFrame:
     rows = next(iter(members.values()))
     return table(rows, pd.Index(classes).get_indexer(rows["y_true"]), chances, classes)
-
-
-def _log_probabilities(members: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:
-    return np.log(np.maximum(_probabilities(members, classes), FLOOR))
 
 
 def _probabilities(members: Mapping[str, pd.DataFrame], classes: list[str]) -> np.ndarray:

@@ -18,11 +18,9 @@ def with_confidence(predictions: pd.DataFrame) -> pd.DataFrame:
     confidence = predictions.filter(regex="^p_").max(axis=1)
     outcomes = zip(predictions["y_true"], predictions["y_pred"], confidence, strict=True)
     titles = [
-        f"{truth}\n{share:.2f}" if guess == truth else f"{truth}\nas {guess}, {share:.2f}"
-        for truth, guess, share in outcomes
+        f"{truth}\n{'' if guess == truth else f'as {guess}, '}{share:.2f}" for truth, guess, share in outcomes
     ]
-    title = pd.Series(titles, index=predictions.index, dtype="str")
-    return predictions.assign(confidence=confidence, title=title)
+    return predictions.assign(confidence=confidence, title=pd.Series(titles, predictions.index, dtype="str"))
 
 
 def surest(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -33,21 +31,17 @@ def surest(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
 
 def counts(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Count the errors of each experiment: images, errors, sure errors, groups, and groups that hold half of them."""
-    rows = []
+    rows = {}
     for name, table in predictions.items():
-        test = table[table["split"] == "test"]
-        wrong = wrong_cases(table)
+        test, wrong = table[table["split"] == "test"], wrong_cases(table)
         by_group = wrong["group_id"].value_counts()
-        half = int((by_group.cumsum() < len(wrong) / 2).sum() + 1) if len(wrong) else 0
-        rows.append(
-            {
-                "experiment": name,
-                "test images": len(test),
-                "errors": len(wrong),
-                f"errors with p >= {SURE}": int((wrong["confidence"] >= SURE).sum()),
-                "test groups": test["group_id"].nunique(),
-                "groups with errors": len(by_group),
-                "groups that hold half of the errors": half,
-            }
-        )
-    return pd.DataFrame(rows, columns=None if rows else ["experiment"]).set_index("experiment")
+        in_worse_groups = by_group.cumsum().shift(fill_value=0)
+        rows[name] = {
+            "test images": len(test),
+            "errors": len(wrong),
+            f"errors with p >= {SURE}": int((wrong["confidence"] >= SURE).sum()),
+            "test groups": test["group_id"].nunique(),
+            "groups with errors": len(by_group),
+            "groups that hold half of the errors": int((in_worse_groups < len(wrong) / 2).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")

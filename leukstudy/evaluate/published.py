@@ -1,8 +1,7 @@
 """What others reported, to be quoted beside our results and never to be compared with them.
 
-The papers' own numbers come from splits by image, of data that were not named or not held apart by patient,
-so that images of one patient may be on both sides. Every row says how its data were split, as far as is
-known.
+The papers' numbers come from splits by image, so that images of one patient may be on both sides. Every row says how its
+data were split, as far as is known.
 """
 
 from pathlib import Path

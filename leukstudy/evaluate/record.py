@@ -86,16 +86,10 @@ class Identity(Part):
     def of(cls, name: str, settings: Experiment | Ensemble, task: Task, model: str) -> "Identity":
         """Give the identity of an entry of `train` or `ensembles`; `task` is the one that its `settings` name."""
         combined = isinstance(settings, Ensemble)
-        return cls(
-            experiment=name,
-            task=settings.task,
-            classes=list(task.classes),
-            positive=task.positive,
-            model=model,
-            kind="ensemble" if combined else settings.kind,
-            members=settings.members if combined else [],
-            params_hash=fingerprint(settings),
-        )
+        kind, members = ("ensemble", settings.members) if combined else (settings.kind, [])
+        question = {"task": settings.task, "classes": list(task.classes), "positive": task.positive}
+        origin = {"model": model, "kind": kind, "members": members, "params_hash": fingerprint(settings)}
+        return cls(experiment=name, **question, **origin)
 
 
 class Provenance(Part):

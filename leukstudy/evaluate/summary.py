@@ -30,7 +30,7 @@ def evaluate_experiment(
     intervals = bootstrap(
         seeds, resamples=provenance.resamples, confidence=provenance.confidence, seed=provenance.seed
     )
-    first = seeds[0]
+    first, scores = seeds[0], [score(seed) for seed in seeds]
     by_class = [ClassScores(**row) for row in per_class(first).to_dict("records")]
     groups_per_class = {scores.label: scores.groups for scores in by_class}
     return Record(
@@ -40,23 +40,16 @@ def evaluate_experiment(
         images=len(first.table),
         groups=first.table["group_id"].nunique(),
         groups_per_class=groups_per_class,
-        metrics=_estimates([score(each) for each in seeds], intervals),
+        metrics={name: _estimate([seed[name] for seed in scores], *ends) for name, ends in intervals.items()},
         per_class=by_class,
         confusion=Confusion(classes=first.classes, counts=confusion(first).tolist()),
         cautions=cautions(groups_per_class, provenance.group_level),
     )
 
 
-def _estimates(
-    scores: list[dict[str, float]], intervals: Mapping[str, tuple[float, float]]
-) -> dict[str, Estimate]:
-    """Join the scores of each seed and the intervals: metric -> estimate."""
-    estimates = {}
-    for metric, (low, high) in intervals.items():
-        by_seed = [seed[metric] for seed in scores]
-        spread = {"by_seed": by_seed, "range": [min(by_seed), max(by_seed)]} if len(by_seed) > 1 else {}
-        estimates[metric] = Estimate(value=np.mean(by_seed), low=low, high=high, **spread)
-    return estimates
+def _estimate(by_seed: list[float], low: float, high: float) -> Estimate:
+    spread = {"by_seed": by_seed, "range": [min(by_seed), max(by_seed)]} if len(by_seed) > 1 else {}
+    return Estimate(value=np.mean(by_seed), low=low, high=high, **spread)
 
 
 def evaluate_external(
@@ -81,8 +74,8 @@ def evaluate_external(
             records[source] = Unscored(unscored=why)
             continue
         here = {"split": "external", "source": source, "group_level": rows["group_level"].iloc[0]}
-        own = {seed: table[table["image_id"].isin(rows["image_id"])] for seed, table in tables.items()}
-        records[source] = evaluate_experiment(identity, own, provenance.model_copy(update=here))
+        of_source = {seed: table[table["image_id"].isin(rows["image_id"])] for seed, table in tables.items()}
+        records[source] = evaluate_experiment(identity, of_source, provenance.model_copy(update=here))
     return records
 
 
@@ -90,7 +83,7 @@ def summary(records: Iterable[Record]) -> dict[str, dict[str, Any]]:
     """Flatten records for `dvc metrics show`: experiment -> seeds, auroc, auroc_low, auroc_high, accuracy, ...
 
     Bounds that could not be estimated are left out. `seeds` is text, `7, 8, 9`, since DVC shows no lists; of several
-    seeds, `by_seed` holds each one's metrics. An ensemble has none. The entry `data` says which images were measured.
+    seeds, `by_seed` holds the metrics of each. An ensemble has none. The entry `data` says which images were measured.
     """
     records = sorted(records, key=lambda record: record.experiment)
     described = {"source", "synthetic", "group_level", "split", "seed", "data_hash"}

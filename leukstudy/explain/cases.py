@@ -13,7 +13,6 @@ def choose(predictions: pd.DataFrame, per_outcome: int) -> pd.DataFrame:
     """
     test = with_confidence(predictions[predictions["split"] == "test"])
     test = test.assign(wrong=test["y_true"] != test["y_pred"])
-    ordered = test.sort_values(
-        ["y_true", "wrong", "confidence", "image_id"], ascending=[True, True, False, True]
-    )
+    order = {"y_true": True, "wrong": True, "confidence": False, "image_id": True}
+    ordered = test.sort_values(list(order), ascending=list(order.values()))
     return ordered.groupby(["y_true", "wrong"], sort=False).head(per_outcome).drop(columns="wrong")

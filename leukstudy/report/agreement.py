@@ -1,18 +1,13 @@
 """Whether two ways of measuring agree: bias, limits of agreement, and the plot of Bland and Altman."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
-from matplotlib import pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from leukstudy.report.style import labelled, new_axes, panels
 
 
 def limits_of_agreement(measured: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
@@ -23,9 +18,8 @@ def limits_of_agreement(measured: np.ndarray, truth: np.ndarray) -> tuple[float,
     """
     measured, truth = np.asarray(measured, float), np.asarray(truth, float)
     if measured.shape != truth.shape or measured.ndim != 1 or len(measured) < 2:
-        raise ValueError(
-            f"measurements of shape {measured.shape} and {truth.shape}; expected two of one length, at least 2"
-        )
+        shapes = f"{measured.shape} and {truth.shape}"
+        raise ValueError(f"measurements of shape {shapes}; expected two of one length, at least 2")
     difference = measured - truth
     bias, spread = float(difference.mean()), float(difference.std(ddof=1))
     return bias, bias - 1.96 * spread, bias + 1.96 * spread
@@ -40,23 +34,20 @@ def plot_bland_altman(
     """
     measured, truth = np.asarray(measured, float), np.asarray(truth, float)
     bias, low, high = limits_of_agreement(measured, truth)
-    ax = plt.subplots(figsize=(4.2, 3.2), layout="constrained")[1] if ax is None else ax
+    ax = new_axes(ax, 4.2, 3.2)
     ax.scatter((measured + truth) / 2, measured - truth, s=6, alpha=0.4, linewidths=0)
     ax.axhline(bias, color="black", linewidth=1.2)
     for limit in (low, high):
         ax.axhline(limit, color="black", linewidth=1, linestyle="--")
-    suffix = f" ({unit})" if unit not in ("", "1", "0-1") else ""
-    ax.set_xlabel(f"mean of measured and true{suffix}")
-    ax.set_ylabel(f"measured - true{suffix}")
+    unit = "" if unit in ("1", "0-1") else unit
+    ax.set(xlabel=labelled("mean of measured and true", unit), ylabel=labelled("measured - true", unit))
     ax.set_title(f"{name}\nbias {bias:.3g}, 95% limits {low:.3g} to {high:.3g}", fontsize="small")
     return ax
 
 
 def plot_agreement(measured: pd.DataFrame, truth: pd.DataFrame, units: Mapping[str, str]) -> Figure:
     """A Bland-Altman plot for each column of `units` (name -> unit), side by side; both tables have the same rows."""
-    fig, axes = plt.subplots(
-        1, len(units), figsize=(4.0 * len(units), 3.2), squeeze=False, layout="constrained"
-    )
+    fig, axes = panels(1, len(units), 4.0 * len(units), 3.2)
     for ax, (name, unit) in zip(axes[0], units.items(), strict=True):
         short = name.removeprefix("morph_").replace("_", " ")
         plot_bland_altman(measured[name], truth[name], name=short, unit=unit, ax=ax)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from leukstudy.report.tables import SYNTHETIC, note_html, synthetic_html, to_html, to_markdown
+from leukstudy.report.tables import Section, note_html, to_html
 from leukstudy.study.checks import CHECKS, VERDICTS
 
 MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
@@ -12,20 +12,14 @@ MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
 
 
 def audit_table(findings: pd.DataFrame, *, only: Sequence[str] = VERDICTS) -> pd.DataFrame:
-    """Lay out the findings of `data.audit.run_audit`: columns Question, Verdict, Found, Images, What to do.
+    """Lay out the findings of `audit.run.run_audit`: columns Question, Verdict, Found, Images, What to do.
 
     `only` keeps the checks of some verdicts. The order is that of the checks.
     """
-    rows = findings[findings["verdict"].isin(list(only))]
-    return pd.DataFrame(
-        {
-            "Question": rows["check"].map(CHECKS),
-            "Verdict": rows["verdict"].map(MARKS),
-            "Found": rows["found"],
-            "Images": rows["images"].map("{:,}".format),
-            "What to do": rows["advice"],
-        }
-    ).reset_index(drop=True)
+    rows = findings[findings["verdict"].isin(list(only))].reset_index(drop=True)
+    table = pd.DataFrame({"Question": rows["check"].map(CHECKS), "Verdict": rows["verdict"].map(MARKS)})
+    images = rows["images"].map("{:,}".format)
+    return table.assign(Found=rows["found"], Images=images, **{"What to do": rows["advice"]})
 
 
 def summary(findings: pd.DataFrame) -> str:
@@ -33,18 +27,15 @@ def summary(findings: pd.DataFrame) -> str:
     parts = []
     for verdict in VERDICTS:
         names = findings.loc[findings["verdict"] == verdict, "check"].tolist()
-        if verdict == "pass" or not names:
-            parts.append(f"{len(names)} {verdict}")
-        else:
-            parts.append(f"{len(names)} {verdict} ({', '.join(names)})")
+        listed = f" ({', '.join(names)})" if names and verdict != "pass" else ""
+        parts.append(f"{len(names)} {verdict}{listed}")
     return f"{len(findings)} questions: {', '.join(parts)}."
 
 
 def audit_html(findings: pd.DataFrame, *, synthetic: bool, caption: str = "") -> str:
     """Write the audit as HTML: the table, SYNTHETIC DATA in bold where they are drawings, the sentence, and examples."""
-    table = to_html(audit_table(findings), caption=caption)
-    sentences = [summary(findings), *examples(findings)]
-    return "\n".join([table, *synthetic_html(synthetic), *map(note_html, sentences)])
+    notes = [summary(findings), *examples(findings)]
+    return Section(audit_table(findings), notes, synthetic, caption).html()
 
 
 def notable_html(findings: pd.DataFrame) -> str:
@@ -56,11 +47,10 @@ def notable_html(findings: pd.DataFrame) -> str:
 
 def audit_markdown(findings: pd.DataFrame, *, synthetic: bool) -> str:
     """Write the audit as Markdown: the table, **SYNTHETIC DATA** where they are drawings, and the sentence."""
-    mark = f"**{SYNTHETIC}**\n\n" if synthetic else ""
-    return f"{to_markdown(audit_table(findings))}\n{mark}{summary(findings)}\n"
+    return Section(audit_table(findings), [summary(findings)], synthetic).markdown()
 
 
 def examples(findings: pd.DataFrame) -> list[str]:
     """Name some images of each finding, a line each; all of them are in the audit's details."""
     rows = findings[(findings["verdict"] != "pass") & (findings["examples"] != "")]
-    return [f"{row.check}, for example: {row.examples.replace(';', '; ')}" for row in rows.itertuples()]
+    return (rows["check"] + ", for example: " + rows["examples"].str.replace(";", "; ")).tolist()

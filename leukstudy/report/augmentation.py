@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from leukstudy.models.augment import DRAWS, augmented, changed, changes_images
 from leukstudy.models.mixup import mixed_images
 from leukstudy.report.pictures import TITLE_SIZE, checked_titles
-from leukstudy.report.style import bare
+from leukstudy.report.style import bare, panels
 
 # Of the image itself in the MixUp column: Beta's own draws lie mostly near 0 and 1, and show nothing.
 _SHARE = 0.7
@@ -36,7 +35,17 @@ def augmentation_sheet(
     if augment.mixup and len(images) > 1:
         partner, share = np.roll(np.arange(len(images)), -1), np.full(len(images), _SHARE, np.float32)
         columns[f"MixUp: {1 - _SHARE:.0%} of\nthe next image"] = mixed_images(images, partner, share)
-    return _drawn(columns, titles)
+    size = 1.12 * len(columns) + (0.9 if any(titles) else 0.1), 1.12 * len(images) + 0.5
+    fig, axes = panels(len(images), len(columns), *size)
+    fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    for column, (name, pictures) in zip(axes.T, columns.items(), strict=True):
+        column[0].set_title(name, fontsize=TITLE_SIZE, loc="center")
+        for ax, picture in zip(column, pictures, strict=True):
+            ax.imshow(picture)
+            bare(ax)
+    for ax, title in zip(axes[:, 0], titles, strict=True):
+        ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
+    return fig
 
 
 def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
@@ -61,18 +70,3 @@ def _limits(augment: Any) -> dict[str, tuple[Any, np.ndarray]]:
             only = SimpleNamespace(**off | {operation: strength})
             limits[title] = (only, np.array([moved.get(name, 0.5) for name in DRAWS]))
     return limits
-
-
-def _drawn(columns: dict[str, np.ndarray], titles: Sequence[str]) -> Figure:
-    rows = len(columns["original"])
-    size = (1.12 * len(columns) + (0.9 if any(titles) else 0.1), 1.12 * rows + 0.5)
-    fig, axes = plt.subplots(rows, len(columns), figsize=size, squeeze=False, layout="constrained")
-    fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
-    for ax, (name, pictures) in zip(axes.T, columns.items(), strict=True):
-        ax[0].set_title(name, fontsize=TITLE_SIZE, loc="center")
-        for place, picture in zip(ax, pictures, strict=True):
-            place.imshow(picture)
-            bare(place)
-    for ax, title in zip(axes[:, 0], titles, strict=True):
-        ax.set_ylabel(title, fontsize=TITLE_SIZE, rotation=0, ha="right", va="center")
-    return fig

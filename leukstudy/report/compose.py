@@ -27,35 +27,31 @@ def read_records(folder: Path, study: Study) -> list[Record]:
 
 def copy_metrics(evaluate: Path, models: Path, out: Path, study: Study) -> None:
     """Fill `reports/metrics`: a JSON an experiment, the summary, ROC points, learning curves."""
-    _empty(out)
+    _empty(out, out / "roc", out / "history")
     shutil.copyfile(evaluate / "summary.json", out / "summary.json")
     for name in [*study.train, *study.ensembles]:
         shutil.copyfile(evaluate / f"{name}.json", out / f"{name}.json")
-        _copy_into(evaluate / "roc" / f"{name}.csv", out / "roc")
-        history = models / name / "history.csv"
-        if history.is_file():
-            _copy_into(history, out / "history", f"{name}.csv")
+        shutil.copyfile(evaluate / "roc" / f"{name}.csv", out / "roc" / f"{name}.csv")
+        if (history := models / name / "history.csv").is_file():
+            shutil.copyfile(history, out / "history" / f"{name}.csv")
 
 
 def copy_predictions(predictions: Path, ensembles: Path, out: Path, study: Study) -> None:
     """Fill `reports/predictions`: the test rows of each experiment (first seed) and ensemble, a CSV each, as they are."""
     _empty(out)
-    files = {name: predictions / f"{name}.csv" for name in study.train}
-    files |= {name: ensembles / f"{name}.csv" for name in study.ensembles}
-    for name, file in files.items():
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False)  # as text: no digit changes
+    folders = dict.fromkeys(study.train, predictions) | dict.fromkeys(study.ensembles, ensembles)
+    for name, folder in folders.items():
+        rows = pd.read_csv(
+            folder / f"{name}.csv", dtype=str, keep_default_na=False
+        )  # as text: no digit changes
         rows[rows["split"] == "test"].to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
 
 
 def copy_figures(figures: Path, out: Path) -> list[str]:
     """Fill `reports/figures` with `<stage>-<figure>.png` or `.jpg`; give the names."""
     _empty(out)
-    names = []
-    for file in sorted(file for file in figures.glob("*/*") if file.suffix in (".png", ".jpg")):
-        name = f"{file.parent.name}-{file.name}"
-        shutil.copyfile(file, out / name)
-        names.append(name)
-    return names
+    files = sorted(file for file in figures.glob("*/*") if file.suffix in (".png", ".jpg"))
+    return [shutil.copyfile(file, out / f"{file.parent.name}-{file.name}").name for file in files]
 
 
 def render_notebooks(executed: Path, out: Path, study: Study) -> list[NotebookLink]:
@@ -76,10 +72,8 @@ def render_one(out: Path, stem: str, files: Sequence[tuple[str, str]]) -> None:
     stems = [name for name, _ in files]
     place = stems.index(stem)
     links = [("Report", "../index.html")]
-    if place > 0:
-        links.append(("Previous", f"{stems[place - 1]}.html"))
-    if place < len(stems) - 1:
-        links.append(("Next", f"{stems[place + 1]}.html"))
+    links += [("Previous", f"{name}.html") for name in stems[:place][-1:]]
+    links += [("Next", f"{name}.html") for name in stems[place + 1 :][:1]]
     render_notebook(out / f"{stem}.ipynb", out / f"{stem}.html", stem, links=links)
 
 
@@ -110,20 +104,21 @@ def page(
         },
         audit_html=audit_table.notable_html(findings),
         flow_figure=Picture("figures/acquire-flow.png", flow_caption),
-        tasks=[_task_section(study, name, records, synthetic) for name in study.tasks],
+        tasks=[_task_section(study, name, records) for name in study.tasks],
         notebooks=notebooks,
         hashes={"Data": data_hash(manifest)}
         | {f"Parameters of {name}": fingerprint(settings) for name, settings in experiments.items()},
     )
 
 
-def _task_section(study: Study, task: str, records: Sequence[Record], synthetic: bool) -> TaskSection:
-    own = [record for record in records if record.task == task]
+def _task_section(study: Study, task: str, records: Sequence[Record]) -> TaskSection:
+    of_task = [record for record in records if record.task == task]
+    external = "\n".join(section.html() for section in tables.external(of_task))
     return TaskSection(
         name=task,
         question=study.tasks[task].question,
-        table_html=tables.results_html(own, published(task), synthetic=synthetic) + tables.external_html(own),
-        figures=_task_figures(study, task, own),
+        table_html=tables.results(of_task, published(task)).html() + external,
+        figures=_task_figures(study, task, of_task),
     )
 
 
@@ -131,39 +126,29 @@ def _task_figures(study: Study, task: str, records: Sequence[Record]) -> list[Pi
     models = [record.experiment for record in records if record.kind == "model"]
     ensembles = [record.experiment for record in records if record.kind == "ensemble"]
     networks = [model for model in models if isinstance(study.train[model], NetworkSettings)]
-    seed = {  # what is shown of one model is that of the first seed
-        record.experiment: f" (seed {record.seeds[0]})" if len(record.seeds) > 1 else "" for record in records
+    several = {record.experiment: record.seeds[0] for record in records if len(record.seeds) > 1}
+    first = " Of several seeds, the first is shown." if several else ""
+    titles = {
+        name: f"{name} (seed {several[name]})" if name in several else name for name in models + ensembles
     }
-    first = " Of several seeds, the first is shown." if any(seed.values()) else ""
     captions = {
         f"evaluate-forest-{task}.png": "AUROC on the test split with its interval, one line an experiment.",
         f"evaluate-roc-{task}.png": f"ROC of all experiments on the test split.{first}",
     }
     if networks:
-        captions[f"evaluate-history-{task}.png"] = (
-            f"Learning curves: loss and accuracy after each epoch.{first}"
-        )
-    captions |= {
-        f"evaluate-confusion-{name}.png": f"Confusion matrix of {name}{seed[name]} on the test split."
-        for name in [*models, *ensembles]
-    }
-    captions |= {
-        f"interpret-gradcam-{name}.jpg": f"Grad-CAM of {name}{seed[name]}: where in the image the evidence for its "
-        "decision lies."
-        for name in networks
-    }
-    captions |= {
-        f"errors-errors-{name}.jpg": f"The errors {name}{seed[name]} was surest of, on the test split."
-        for name in models
-    }
+        history = f"Learning curves: loss and accuracy after each epoch.{first}"
+        captions[f"evaluate-history-{task}.png"] = history
+    for name in models + ensembles:
+        captions[f"evaluate-confusion-{name}.png"] = f"Confusion matrix of {titles[name]} on the test split."
+    for name in networks:
+        heat = f"Grad-CAM of {titles[name]}: where in the image the evidence for its decision lies."
+        captions[f"interpret-gradcam-{name}.jpg"] = heat
+    for name in models:
+        captions[f"errors-errors-{name}.jpg"] = f"The errors {titles[name]} was surest of, on the test split."
     return [Picture(f"figures/{file}", caption) for file, caption in captions.items()]
 
 
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
-def _copy_into(file: Path, folder: Path, name: str | None = None) -> None:
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(file, folder / (name or file.name))
+def _empty(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from leukstudy.evaluate.record import Confusion, Estimate, Record
-from leukstudy.report.style import LINES, MARKERS, colour, legend_below, new_axes
+from leukstudy.report.style import MARKERS, colour, legend_below, line_look, new_axes, panels
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 METRIC_NAMES = {
@@ -22,12 +21,17 @@ METRIC_NAMES = {
     "recall": "recall (sensitivity)",
     "specificity": "specificity",
     "f1": "F1",
+    "log_loss": "log loss",
 }
 CHANCE = {"auroc": 0.5}
-
-
-GREY = "0.45"  # of shortcut baselines
 CHANCE_LINE = {"color": "0.6", "linewidth": 1, "linestyle": (0, (2, 2))}
+GREY = "0.45"  # of shortcut baselines
+FOREST = {
+    "model": {"marker": MARKERS[0]},
+    "ensemble": {"marker": MARKERS[2]},
+    "baseline": {"marker": MARKERS[1], "color": GREY, "markerfacecolor": "white", "linestyle": "--"},
+}
+"""How `plot_forest` draws each kind of experiment; the rest is as in `_forest_look`."""
 
 
 def interval_text(estimate: Estimate) -> str:
@@ -39,32 +43,12 @@ def interval_text(estimate: Estimate) -> str:
 def plot_history(history: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw loss and accuracy against the epoch, training and validation, and mark the lowest validation loss.
 
-    `history` has the columns epoch, loss, accuracy, val_loss, val_accuracy. Raises ValueError for a table
-    without them or without a row (models that are not trained in epochs have none).
+    Raises ValueError for a `history` without the columns of HISTORY or without a row.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(8, 3.0), layout="constrained")
-    _draw_history(history, axes, title)
-    legend_below(fig, axes[0])
+    fig, axes = panels(1, 2, 8, 3.0)
+    _draw_history(history, axes[0], title)
+    legend_below(fig, axes[0, 0])
     return fig
-
-
-def _draw_history(history: pd.DataFrame, axes: Sequence[Axes], title: str) -> None:
-    missing = [name for name in HISTORY if name not in history.columns]
-    if missing or history.empty:
-        raise ValueError(f"a history needs at least one epoch and the columns {HISTORY}; it lacks {missing}.")
-    marker = "o" if len(history) == 1 else None  # a single epoch has no line to see
-    best = history["epoch"].iloc[int(np.argmin(history["val_loss"].fillna(np.inf)))]
-    labels = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (share of images)"}
-    for ax, (name, label) in zip(axes, labels.items(), strict=True):
-        epochs, validation = history["epoch"], history[f"val_{name}"]
-        ax.plot(epochs, history[name], label="training", color=colour(0), marker=marker)
-        ax.plot(epochs, validation, "--", label="validation", color=colour(1), marker=marker)
-        ax.axvline(best, color="0.35", linestyle=":", linewidth=1.2, label="lowest validation loss")
-        ax.set(xlabel="epoch", ylabel=label)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes[0].set_ylim(bottom=0)
-    axes[1].set_ylim(0, 1.02)
-    axes[0].set_title(title)
 
 
 def plot_histories(histories: Mapping[str, pd.DataFrame]) -> Figure:
@@ -75,17 +59,32 @@ def plot_histories(histories: Mapping[str, pd.DataFrame]) -> Figure:
     trained = {name: history for name, history in histories.items() if not history.empty}
     if not trained:
         raise ValueError(f"none of {list(histories)} was trained in epochs: there is no curve to draw.")
-    wide = max(4.2, 3.3 * len(trained))
-    fig, axes = plt.subplots(
-        2, len(trained), figsize=(wide, 5.2), squeeze=False, sharey="row", layout="constrained"
-    )
-    for column, (name, history) in enumerate(trained.items()):
-        _draw_history(history, axes[:, column], name)
-        if column:
-            axes[0, column].set_ylabel("")
-            axes[1, column].set_ylabel("")
+    fig, axes = panels(2, len(trained), max(4.2, 3.3 * len(trained)), 5.2, sharey="row")
+    for column, (name, history) in zip(axes.T, trained.items(), strict=True):
+        _draw_history(history, column, name)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
     legend_below(fig, axes[0, 0])
     return fig
+
+
+def _draw_history(history: pd.DataFrame, axes: Sequence[Axes], title: str) -> None:
+    missing = [name for name in HISTORY if name not in history]
+    if missing or history.empty:
+        raise ValueError(f"a history needs at least one epoch and the columns {HISTORY}; it lacks {missing}.")
+    marker = "o" if len(history) == 1 else None  # a single epoch has no line to see
+    epochs = history["epoch"]
+    best = epochs.iloc[int(np.argmin(history["val_loss"].fillna(np.inf)))]
+    labels = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (share of images)"}
+    for ax, (name, label) in zip(axes, labels.items(), strict=True):
+        ax.plot(epochs, history[name], label="training", color=colour(0), marker=marker)
+        ax.plot(epochs, history[f"val_{name}"], "--", label="validation", color=colour(1), marker=marker)
+        ax.axvline(best, color="0.35", linestyle=":", linewidth=1.2, label="lowest validation loss")
+        ax.set(xlabel="epoch", ylabel=label)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes[0].set_ylim(bottom=0)
+    axes[1].set_ylim(0, 1.02)
+    axes[0].set_title(title)
 
 
 def plot_rocs(
@@ -98,22 +97,19 @@ def plot_rocs(
     """
     ax = new_axes(ax, 5.6, 5.4 + 0.22 * len(records))
     ax.plot([0, 1], [0, 1], label="chance: 0.5", **CHANCE_LINE)
+    note = {"model": "", "ensemble": " (ensemble)", "baseline": " (shortcut baseline)"}
     coloured = 0
     for index, record in enumerate(records):
-        text = f"{record.experiment}: {interval_text(record.metrics['auroc'])}"
-        style = {"linestyle": LINES[index % len(LINES)]}
+        look = line_look(index)
         if record.kind == "baseline":
-            style |= {"color": GREY, "linewidth": 1.1}
-            text += " (shortcut baseline)"
+            look |= {"color": GREY, "linewidth": 1.1}
         else:
-            style["color"] = colour(coloured)
+            look["color"] = colour(coloured)
             coloured += 1
-            text += " (ensemble)" if record.kind == "ensemble" else ""
-        curve = curves[record.experiment]
-        ax.plot(curve["fpr"], curve["tpr"], label=text, **style)
+        curve, score = curves[record.experiment], interval_text(record.metrics["auroc"])
+        ax.plot(curve["fpr"], curve["tpr"], label=f"{record.experiment}: {score}{note[record.kind]}", **look)
     ax.set(xlabel="false positive rate (1 - specificity)", ylabel="true positive rate (sensitivity)")
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set_aspect("equal")
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     seeds = any(len(record.seeds) > 1 for record in records)
     title = "AUROC, mean of the seeds [interval]; curves: first seed" if seeds else "AUROC [interval]"
     ax.legend(title=title, loc="upper center", bbox_to_anchor=(0.5, -0.13), alignment="left")
@@ -121,7 +117,7 @@ def plot_rocs(
 
 
 def plot_confusion(confusion: Confusion, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw a confusion matrix: counts and, shaded, the share of each true class (rows) given each label."""
+    """Draw a confusion matrix: counts and, shaded, the share of each true class (rows) that got each label."""
     counts, classes = np.asarray(confusion.counts, dtype=np.int64), confusion.classes
     if counts.shape != (len(classes), len(classes)):
         raise ValueError(f"a confusion matrix of shape {counts.shape} for {len(classes)} classes.")
@@ -129,8 +125,7 @@ def plot_confusion(confusion: Confusion, *, title: str = "", ax: Axes | None = N
     ax = new_axes(ax, 1.9 + 0.85 * len(classes), 1.5 + 0.75 * len(classes))
     picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
-        ink = "white" if share[row, column] > 0.55 else "black"
-        text = f"{count:,}\n{share[row, column]:.0%}"
+        text, ink = f"{count:,}\n{share[row, column]:.0%}", "white" if share[row, column] > 0.55 else "black"
         ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(classes)), classes, **(slanted if max(map(len, classes)) > 9 else {}))
@@ -152,46 +147,32 @@ def plot_forest(records: Sequence[Record], metric: str = "auroc", *, ax: Axes | 
         raise ValueError(f"no {metric} for {lacking or 'any experiment'}; expected it in every experiment.")
     ax = new_axes(ax, 7.0, 1.5 + 0.42 * len(records))
     for place, record in enumerate(records):
-        estimate, look = record.metrics[metric], FOREST[record.kind]
-        tint = look.get("color", colour(0))
+        estimate, look = record.metrics[metric], _forest_look(record.kind)
         if estimate.low is not None:
-            line = look.get("linestyle", "-")
-            ax.plot([estimate.low, estimate.high], [place, place], color=tint, linestyle=line)
-        face = look.get("markerfacecolor", tint)
-        ax.plot(estimate.value, place, look["marker"], color=tint, markerfacecolor=face, markersize=7)
-        seeds = estimate.by_seed
-        ax.plot(seeds, [place + 0.27] * len(seeds), "|", color=tint, markersize=6)
+            ax.plot([estimate.low, estimate.high], [place, place], **look | {"marker": None})
+        ax.plot(estimate.value, place, **look, markersize=7)
+        ax.plot(
+            estimate.by_seed, [place + 0.27] * len(estimate.by_seed), "|", color=look["color"], markersize=6
+        )
         text = interval_text(estimate)
         ax.text(1.02, place, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
-    if metric in CHANCE:
-        ax.axvline(CHANCE[metric], **CHANCE_LINE)
     ax.set_yticks(range(len(records)), [record.experiment for record in records])
-    ax.set(xlabel=METRIC_NAMES.get(metric, metric), ylim=(len(records) - 0.4, -0.6))
-    ax.set_xlim(right=1.0 + 0.02 * (1.0 - ax.get_xlim()[0]))
+    ax.set(xlabel=METRIC_NAMES[metric], ylim=(len(records) - 0.4, -0.6))
     ax.grid(axis="y", visible=False)
-    _key_to_forest(ax, records, metric)
+    kinds = {record.kind for record in records}
+    keys = [Line2D([], [], label="model", **_forest_look("model"))]
+    if "ensemble" in kinds:
+        keys.append(Line2D([], [], label="ensemble", **_forest_look("ensemble")))
+    if any(len(record.seeds) > 1 for record in records):
+        keys.append(Line2D([], [], label="one seed", color=colour(0), marker="|", linestyle=""))
+    if "baseline" in kinds:
+        keys.append(Line2D([], [], label="shortcut baseline", **_forest_look("baseline")))
+    if metric in CHANCE:
+        keys.append(ax.axvline(CHANCE[metric], label="chance", **CHANCE_LINE))
+    ax.set_xlim(right=1.0 + 0.02 * (1.0 - ax.get_xlim()[0]))
+    ax.figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
     return ax
 
 
-FOREST = {
-    "model": {"marker": MARKERS[0]},
-    "ensemble": {"marker": MARKERS[2]},
-    "baseline": {"marker": MARKERS[1], "color": GREY, "markerfacecolor": "white", "linestyle": "--"},
-}
-"""How each kind of experiment is drawn; what is not named is as for a model."""
-
-
-def _key_to_forest(ax: Axes, records: Sequence[Record], metric: str) -> None:
-    """Explain below the figure the marks that it has."""
-    kinds = {record.kind for record in records}
-    look = {kind: {"color": colour(0)} | own for kind, own in FOREST.items()}
-    keys = [Line2D([], [], label="model", **look["model"])]
-    if "ensemble" in kinds:
-        keys.append(Line2D([], [], label="ensemble", **look["ensemble"]))
-    if any(len(record.seeds) > 1 for record in records):
-        keys.append(Line2D([], [], color=colour(0), marker="|", linestyle="", label="one seed"))
-    if "baseline" in kinds:
-        keys.append(Line2D([], [], label="shortcut baseline", **look["baseline"]))
-    if metric in CHANCE:
-        keys.append(Line2D([], [], label="chance", **CHANCE_LINE))
-    ax.figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
+def _forest_look(kind: str) -> dict[str, str]:
+    return {"color": colour(0), "linestyle": "-"} | FOREST[kind]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,12 +10,16 @@ from matplotlib.lines import Line2D
 
 from leukstudy.report.style import (
     MARKERS,
+    NEUTRAL,
     bar_look,
     bars_downwards,
     colour,
+    draw_intervals,
     empty,
+    labelled,
     legend_beside,
     new_axes,
+    panels,
     point_look,
 )
 from leukstudy.statistics.separation import Separation
@@ -40,12 +43,12 @@ def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     high, most = 0.26, float(np.nanmax(table[list(bars)]))
     for index, (column, name) in enumerate(bars.items()):
         places = np.arange(len(table)) + (index - 1) * high
-        values = table[column].to_numpy(np.float64)
-        ax.barh(places, np.nan_to_num(values), height=high * 0.92, label=name, **bar_look(index))
-        for place, value, weight in zip(places, values, table["weight"], strict=True):
+        lengths = table[column].fillna(0)
+        ax.barh(places, lengths, height=high * 0.92, label=name, **bar_look(index))
+        for place, length, value, weight in zip(places, lengths, table[column], table["weight"], strict=True):
             text = "impossible: one image" if np.isnan(value) else f"{value:,.0f}"
             text += f" (each x {weight:.2f})" if column == "weighted" else ""
-            ax.text(np.nan_to_num(value) + 0.01 * most, place, text, va="center", fontsize=8)
+            ax.text(length + 0.01 * most, place, text, va="center", fontsize=8)
     ax.set_yticks(range(len(table)), table["class"])
     ax.set(xlabel="training images, or what they count for", xlim=(0, 1.25 * most))
     bars_downwards(ax)
@@ -71,31 +74,28 @@ def plot_effects(
         return empty(NOTHING).figure
     share = differences.set_index("feature")["share"]
     rows: dict[str, float] = {}
-    heads, place = [], 0.0
+    headings, top = {}, 0.0
     for claim in dict.fromkeys(claims.values()):
-        own = [name for name in claims if claims[name] == claim and name in share]
-        drawn = set(share[own].sort_values(ascending=False, kind="stable").index[:most])
-        heads.append((place, claim if len(own) <= most else f"{claim} ({most} of {len(own)})"))
-        rows |= {name: place + 1 + row for row, name in enumerate(name for name in own if name in drawn)}
-        place += 2.0 + len(drawn)
+        features = [name for name in claims if claims[name] == claim and name in share]
+        drawn = share[features].sort_values(ascending=False, kind="stable").index[:most]
+        headings[top] = claim if len(features) <= most else f"{claim} ({most} of {len(features)})"
+        rows |= {name: top + 1 + row for row, name in enumerate(name for name in features if name in drawn)}
+        top += 2.0 + len(drawn)
+    proven = differences.loc[differences["p_holm"] < significant, "feature"]
+    points = effects.rename(columns={"delta": "value"}).dropna(subset="value")
+    points = points.assign(row=points["feature"].map(rows), proven=points["feature"].isin(proven))
     labels = list(dict.fromkeys(effects["label"]))
-    effects = effects[effects["feature"].isin(rows)].dropna(subset="delta")
-    effects = effects.assign(row=effects["feature"].map(rows))
-    proven = effects["feature"].isin(differences.loc[differences["p_holm"] < significant, "feature"])
-    size = (3.2 + 1.65 * len(labels), 1.0 + 0.2 * place)
-    fig, axes = plt.subplots(1, len(labels), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    fig, axes = panels(1, len(labels), 3.2 + 1.65 * len(labels), 1.0 + 0.2 * top, sharey=True)
     for index, (ax, label) in enumerate(zip(axes[0], labels, strict=True)):
         ax.axvline(0, color="0.5", linewidth=1)
-        for sure in (False, True):
-            own = effects[(effects["label"] == label) & (proven == sure)]
-            tint = colour(index) if sure else "0.55"
-            ax.hlines(own["row"], own["low"], own["high"], color=tint, linewidth=1.4)
-            look = {"color": tint, "mfc": tint if sure else "white", "markersize": 5}
-            ax.plot(own["delta"], own["row"], MARKERS[index % len(MARKERS)], **look)
-        ax.set(title=str(label), xlim=(-1.08, 1.08), ylim=(place - 0.6, -0.8))
+        for filled, tint in ((False, NEUTRAL), (True, colour(index))):
+            shown = points[(points["label"] == label) & (points["proven"] == filled)].dropna(subset="row")
+            marker = MARKERS[index % len(MARKERS)]
+            draw_intervals(ax, shown, shown["row"], tint=tint, marker=marker, filled=filled, size=5)
+        ax.set(title=str(label), xlim=(-1.08, 1.08), ylim=(top - 0.6, -0.8))
         ax.set_xticks([-1, 0, 1], ["-1", "0", "1"])
         ax.grid(axis="y", visible=False)
-    for height, claim in heads:
+    for height, claim in headings.items():
         axes[0, 0].annotate(
             claim, (0, height), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             ha="right", va="center", fontsize=9, fontweight="bold",
@@ -103,10 +103,10 @@ def plot_effects(
     axes[0, 0].set_yticks(list(rows.values()), [words(name) for name in rows], fontsize=8)
     middle = axes[0, len(labels) // 2]
     middle.set_xlabel("Cliff's delta: below 0 the class is the lower, above 0 the higher")
-    grey = {"marker": "o", "linestyle": "-", "linewidth": 1.4}
+    look = {"marker": "o", "linestyle": "-", "linewidth": 1.4}
     keys = [
-        Line2D([], [], color="0.2", label=f"differs by class (Holm-corrected p < {significant:g})", **grey),
-        Line2D([], [], color="0.55", mfc="white", label="no difference shown", **grey),
+        Line2D([], [], color="0.2", label=f"differs by class (Holm-corrected p < {significant:g})", **look),
+        Line2D([], [], color=NEUTRAL, mfc="white", label="no difference shown", **look),
     ]
     fig.legend(handles=keys, loc="outside lower center", ncols=2)
     return fig
@@ -123,8 +123,8 @@ def plot_correlations(correlations: pd.DataFrame, *, ax: Axes | None = None) -> 
     picture = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="equal")
     # red and blue of one depth are one grey: the sign tells them apart
     for row, column in np.argwhere((np.abs(values) >= 0.5) & ~np.eye(count, dtype=bool)):
-        sign = "+" if values[row, column] > 0 else "-"
-        ink = "white" if abs(values[row, column]) > 0.75 else "black"
+        value = values[row, column]
+        sign, ink = "+" if value > 0 else "-", "white" if abs(value) > 0.75 else "black"
         ax.text(column, row, sign, ha="center", va="center", fontsize=7, color=ink)
     ticks = [words(name) for name in correlations.index]
     ax.set_xticks(range(count), ticks, rotation=90, fontsize=7)
@@ -147,14 +147,12 @@ def plot_scatter(
     x, y = pair
     labels = np.asarray(labels, dtype=str)
     ax = new_axes(ax, 7.4, 4.8)
-    for index, label in enumerate(sorted(set(labels.tolist()))):
-        own, look = labels == label, point_look(index)
-        ax.scatter(features[x][own], features[y][own], s=9, alpha=0.35, linewidths=0, **look)
-        groups = means[means["y_true"] == label]
+    for index, label in enumerate(np.unique(labels)):
+        images, groups, look = features[labels == label], means[means["y_true"] == label], point_look(index)
+        ax.scatter(images[x], images[y], s=9, alpha=0.35, linewidths=0, **look)
         ax.scatter(groups[x], groups[y], s=58, edgecolors="black", linewidths=0.8, label=label, **look)
-    for side, name in (("xlabel", x), ("ylabel", y)):
-        measured_in = (units or {}).get(name, "")
-        ax.set(**{side: f"{words(name)} ({measured_in})" if measured_in else words(name)})
+    xlabel, ylabel = (labelled(words(name), (units or {}).get(name)) for name in pair)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     legend_beside(ax, f"class\n(large: a {unit}'s mean)")
     return ax
 
@@ -169,23 +167,22 @@ def plot_separation(separation: Separation) -> Figure:
     projections = separation.projections
     if not by or not projections:
         return empty(NOTHING).figure
-    size = (3.5 * len(by) + 0.4, 3.1 * len(projections) + 1.1)
-    fig, axes = plt.subplots(len(projections), len(by), figsize=size, squeeze=False, layout="constrained")
+    fig, axes = panels(len(projections), len(by), 3.5 * len(by) + 0.4, 3.1 * len(projections) + 1.1)
     axes[0, 0].set_ylabel("second component")
     for column, (criterion, names) in zip(axes.T, by.items(), strict=True):
-        sorts = sorted(set(names.tolist()))
+        distinct = np.unique(names)
         for ax, (title, points) in zip(column, projections.items(), strict=True):
-            for index, sort in enumerate(sorts):
-                x, y = points[names == sort].T
-                ax.scatter(x, y, s=13, linewidths=0, label=sort, alpha=0.75, **point_look(index))
+            for index, name in enumerate(distinct):
+                look = {"s": 13, "linewidths": 0, "alpha": 0.75} | point_look(index)
+                ax.scatter(*points[names == name].T, label=name, **look)
             ax.set(xticks=[], yticks=[], xlabel=title)
         score = separation.silhouettes[criterion]
         silhouette = f", silhouette {round(score, 2) + 0.0:.2f}" if np.isfinite(score) else ""
         column[0].set_title(f"by {criterion}{silhouette}")
-        if len(sorts) <= MANY:
+        if len(distinct) <= MANY:
             column[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         else:
-            note, place = f"{len(sorts)} {criterion}s, colours and shapes repeat", column[-1].transAxes
+            note, place = f"{len(distinct)} {criterion}s, colours and shapes repeat", column[-1].transAxes
             column[-1].text(0.5, -0.2, note, transform=place, ha="center", va="top", fontsize=9)
     return fig
 
@@ -196,14 +193,12 @@ def plot_importance(table: pd.DataFrame, *, most: int = 12, title: str = "", ax:
     `table` is that of `statistics.importance.importance`: family, drop, low, high, most important first; `most` rows are
     drawn. Hollow: the interval holds 0.
     """
-    shown = table.head(most)
+    shown = table.head(most).rename(columns={"drop": "value"})
     ax = new_axes(ax, 7.4, 1.3 + 0.3 * len(shown))
     ax.axvline(0, color="0.5", linewidth=1)
     for place, row in enumerate(shown.itertuples()):
         sure = row.low > 0
-        tint = colour(0) if sure else "0.55"
-        ax.plot([row.low, row.high], [place, place], color=tint)
-        ax.plot(row.drop, place, "o", color=tint, mfc=tint if sure else "white", markersize=6)
+        draw_intervals(ax, row, place, tint=colour(0) if sure else NEUTRAL, filled=sure)
     ax.set_yticks(range(len(shown)), shown["family"], fontsize=8)
     ax.set(xlabel="loss of AUROC on the validation split", ylim=(len(shown) - 0.5, -0.5), title=title)
     ax.grid(axis="y", visible=False)

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from leukstudy.report.style import bare, empty
+from leukstudy.report.style import bare, empty, new_axes, panels
 
 NUCLEUS, CELL = "#FFD400", "#00E5FF"  # both stand out on violet nuclei and on pink red cells
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in the grey scale of paper A's threshold
+GREYS = {"cmap": "gray", "vmin": 0, "vmax": 255}
 TITLE_SIZE = 8
 
 
@@ -43,8 +44,8 @@ def _grid(
     lines = max(text.count("\n") + bool(text) for text in wrapped)
     columns = max(1, min(columns, len(titles)))
     rows = -(-len(titles) // columns)
-    size = (1.45 * columns + margin[0], (height + 0.17 * lines) * rows + margin[1])
-    fig, axes = plt.subplots(pictures * rows, columns, figsize=size, squeeze=False, layout="constrained")
+    size = 1.45 * columns + margin[0], (height + 0.17 * lines) * rows + margin[1]
+    fig, axes = panels(pictures * rows, columns, *size)
     for ax in axes.flat:
         ax.axis("off")
     places = axes.reshape(rows, pictures, columns).swapaxes(1, 2).reshape(-1, pictures)[: len(titles)]
@@ -82,12 +83,13 @@ def plot_variants(
     for row, (name, images) in enumerate(variants.items()):
         checked_titles(images, titles, name)
         for column, image in enumerate(images):
-            tile = _fitted(image, side)
-            height, width, _ = tile.shape
+            scale = side / max(image.shape[:2])
+            width, height = (max(1, round(scale * length)) for length in image.shape[1::-1])
+            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
             top, left = row * step + (step - height) // 2, column * step + (step - width) // 2
+            tile = cv2.resize(image, (width, height), interpolation=method)
             canvas[top : top + height, left : left + width] = tile
-    size = (1.45 * len(titles) + 1.2, 1.45 * len(variants) + 0.4)
-    fig, ax = plt.subplots(figsize=size, layout="constrained")
+    ax = new_axes(None, 1.45 * len(titles) + 1.2, 1.45 * len(variants) + 0.4)
     ax.imshow(canvas, interpolation="antialiased")
     bare(ax)
     ax.xaxis.tick_top()
@@ -95,25 +97,19 @@ def plot_variants(
     centres = np.arange(max(len(titles), len(variants))) * step + step / 2
     ax.set_xticks(centres[: len(titles)], [_wrap(title, 18) for title in titles])
     ax.set_yticks(centres[: len(variants)], [_wrap(name, 14) for name in variants])
-    return fig
-
-
-def _fitted(image: np.ndarray, side: int) -> np.ndarray:
-    """(H, W, 3) uint8 to the largest of the same shape that a square of `side` pixels holds."""
-    scale = side / max(image.shape[:2])
-    size = tuple(max(1, round(scale * length)) for length in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    return ax.figure
 
 
 def draw_outlines(ax: Axes, nucleus: np.ndarray, cell: np.ndarray) -> None:
     """Draw the outlines of two (H, W) bool masks: the nucleus solid, the whole cell dashed, on black."""
     for mask, tint, line in ((cell, CELL, "--"), (nucleus, NUCLEUS, "-")):
         if mask.any() and not mask.all():  # a mask without an edge has no outline
-            look = {"colors": [tint], "linewidths": 1.3, "linestyles": [line]}
-            outline = ax.contour(mask.astype(float), levels=[0.5], **look)
-            outline.set_path_effects(
-                [effects.withStroke(linewidth=2.2, foreground="black"), effects.Normal()]
-            )
+            outline = ax.contour(mask, levels=[0.5], colors=[tint], linewidths=1.3, linestyles=[line])
+            outline.set_path_effects(_on_black(2.2))
+
+
+def _on_black(width: float) -> list[effects.AbstractPathEffect]:
+    return [effects.withStroke(linewidth=width, foreground="black"), effects.Normal()]
 
 
 def plot_masks(
@@ -130,13 +126,11 @@ def plot_masks(
     titles = checked_titles(images, titles, "masks")
     if len(images) == 0:
         return empty("no image to show").figure
-    size = (7.4, 1.85 * len(images) + 0.55)
-    fig, axes = plt.subplots(len(images), 4, figsize=size, squeeze=False, layout="constrained")
+    fig, axes = panels(len(images), 4, 7.4, 1.85 * len(images) + 0.55)
     for row, image, nucleus, cell, title in zip(axes, images, nuclei, cells, titles, strict=True):
-        grey = image.astype(np.float64) @ LUMINANCE
         mask = np.where(nucleus, 255, np.where(cell, 128, 0))
-        for ax, picture in zip(row, (image, grey, mask, image), strict=True):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        for ax, picture in zip(row, (image, image @ LUMINANCE, mask, image), strict=True):
+            ax.imshow(picture, **GREYS)
             bare(ax)
         draw_outlines(row[3], nucleus, cell)
         row[0].set_ylabel(_wrap(title, 18), fontsize=TITLE_SIZE)
@@ -144,7 +138,7 @@ def plot_masks(
         ax.set_title(name, loc="center")
     keys = [Line2D([], [], color=NUCLEUS, label="nucleus"), Line2D([], [], color=CELL, ls="--", label="cell")]
     for key in keys:
-        key.set_path_effects([effects.withStroke(linewidth=3, foreground="black"), effects.Normal()])
+        key.set_path_effects(_on_black(3))
     fig.legend(handles=keys, loc="outside lower right", ncols=2)
     return fig
 
@@ -159,19 +153,15 @@ def plot_gradcam(
     """
     titles = checked_titles(images, titles, "Grad-CAM")
     if len(heatmaps) != len(images):
-        raise ValueError(
-            f"Grad-CAM: {len(images)} images and {len(heatmaps)} heat maps; expected one an image."
-        )
+        raise ValueError(f"Grad-CAM: {len(images)} images, {len(heatmaps)} heat maps; expected one an image.")
     if len(images) == 0:
         return empty("no image to show").figure
     fig, axes = _grid(titles, columns, pictures=2, height=3.0, margin=(0.9, 0))
     for (above, below), image, heat in zip(axes, images, heatmaps, strict=True):
         above.imshow(image)
-        below.imshow((image.astype(np.float64) @ LUMINANCE), cmap="gray", vmin=0, vmax=255)
+        below.imshow(image @ LUMINANCE, **GREYS)
         below.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.25 + 0.5 * np.clip(heat, 0, 1))
-    rows = -(-len(images) // min(columns, len(images)))
+    shrink = 1 / -(-len(images) // columns)
     scale = plt.cm.ScalarMappable(cmap="inferno", norm=plt.Normalize(0, 1))
-    fig.colorbar(
-        scale, ax=fig.axes, label="relative evidence (0-1)", fraction=0.03, aspect=30, shrink=1 / rows
-    )
+    fig.colorbar(scale, ax=fig.axes, label="relative evidence (0-1)", fraction=0.03, aspect=30, shrink=shrink)
     return fig

@@ -3,35 +3,26 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from leukstudy.report.style import (
-    LINES,
+from leukstudy.report.style import (  # noqa: F401 - a notebook that draws data needs one import
     apply_style,
     bar_look,
     bars_downwards,
     colour,
     desaturated,
+    labelled,
     legend_beside,
+    line_look,
     new_axes,
+    panels,
     point_look,
     save_figure,
 )
-
-__all__ = [  # the look is offered here too: a notebook that draws data needs one import
-    "apply_style",
-    "plot_class_balance",
-    "plot_feature_distributions",
-    "plot_flow",
-    "plot_intensity",
-    "plot_sizes",
-    "save_figure",
-]
 
 SPLITS = ("train", "val", "test", "external")
 MAX_SIZES = 12  # more different image sizes than this are drawn as a scatter, not as bars
@@ -50,11 +41,11 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
     if missing:
         raise ValueError(f"the flow lacks the step(s) {missing}; found {list(totals.index)}.")
     reasons = totals.drop(index=["found", "kept"])["images"]
+    excluded = [f"{reason}: {count:,}" for reason, count in reasons.items() if count]
+    note = "\n".join([f"Excluded: {int(reasons.sum()):,} images", *excluded])
     split_rows = flow[(flow["step"] == "kept") & (flow["split"] != "")].set_index(["split", "label"])
     splits = [name for name in SPLITS if (name, "") in split_rows.index]
     classes = list(dict.fromkeys(label for _, label in split_rows.index if label))
-    excluded = [f"{reason}: {count:,}" for reason, count in reasons.items() if count]
-    note = "\n".join([f"Excluded: {int(reasons.sum()):,} images", *excluded])
     # Heights are in lines of text, from the bottom up, so that nothing is cut however many classes there are.
     splits_high = 4.0 + len(classes) if splits else -2.0
     kept_high, found_high, note_high = 4.0, 3.0, 2.0 + len(excluded)
@@ -65,43 +56,38 @@ def plot_flow(flow: pd.DataFrame, *, unit: str = "patient", ax: Axes | None = No
     ax = new_axes(ax, 8.0, 0.21 * (top + 0.4))
     ax.set(xlim=(0, 1), ylim=(-0.2, top + 0.2))
     ax.axis("off")
-    _box(ax, 0.31, found_at, 0.40, found_high, f"Found\n{totals.loc['found', 'images']:,} images", "0.95")
-    _box(ax, 0.80, note_at, 0.36, note_high, note, "white")
-    _box(ax, 0.31, kept_at, 0.40, kept_high, "Kept\n" + _counts(totals.loc["kept"], unit), "0.95")
+    _box(ax, (0.31, found_at), (0.40, found_high), f"Found\n{totals.loc['found', 'images']:,} images", "0.95")
+    _box(ax, (0.80, note_at), (0.36, note_high), note, "white")
+    _box(ax, (0.31, kept_at), (0.40, kept_high), f"Kept\n{_counts(totals.loc['kept'], unit)}", "0.95")
     _arrow(ax, (0.31, found_at - found_high / 2), (0.31, kept_at + kept_high / 2))
     _arrow(ax, (0.31, note_at), (0.62, note_at))
+    across = max(3, len(splits))
     for index, split in enumerate(splits):
-        x = (index + 0.5) / max(3, len(splits))
-        counts = split_rows.loc[split]
+        x, counts = (index + 0.5) / across, split_rows.loc[split]
         lines = [f"{textwrap.shorten(str(label), 24)}: {counts.loc[label, 'images']:,}" for label in classes]
         name = {"val": "Validation"}.get(split, split.capitalize())
-        text = "\n".join([name, _counts(counts.loc[""], unit), *lines])
-        width, tint = 0.9 / max(3, len(splits)), desaturated(colour(index), 0.6)
-        _box(ax, x, splits_high / 2, width, splits_high, text, tint, alpha=0.25)
+        text, tint = "\n".join([name, _counts(counts.loc[""], unit), *lines]), desaturated(colour(index), 0.6)
+        _box(ax, (x, splits_high / 2), (0.9 / across, splits_high), text, (tint, 0.25))
         _arrow(ax, (0.31, kept_at - kept_high / 2), (x, splits_high))
     return ax
 
 
 def _counts(row: pd.Series, unit: str) -> str:
-    plural = unit if row["groups"] == 1 else f"{unit}s"
-    return f"{int(row['images']):,} images\n{int(row['groups']):,} {plural}"
+    return f"{int(row['images']):,} images\n{_number_of(int(row['groups']), unit)}"
 
 
-def _box(ax, x, y, width, height, text, face, alpha=1.0) -> None:  # noqa: PLR0917
-    shape = FancyBboxPatch(
-        (x - width / 2, y - height / 2),
-        width,
-        height,
-        boxstyle="round,pad=0,rounding_size=0.012",
-        mutation_aspect=20,
-        facecolor=(face, alpha),
-        edgecolor="0.35",
-    )
-    ax.add_patch(shape)
-    ax.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+def _number_of(count: int, unit: str) -> str:
+    return f"{count:,} {unit if count == 1 else f'{unit}s'}"
 
 
-def _arrow(ax, start, end) -> None:
+def _box(ax: Axes, centre: tuple[float, float], size: tuple[float, float], text: str, face: object) -> None:
+    corner = centre[0] - size[0] / 2, centre[1] - size[1] / 2
+    look = {"boxstyle": "round,pad=0,rounding_size=0.012", "mutation_aspect": 20, "edgecolor": "0.35"}
+    ax.add_patch(FancyBboxPatch(corner, *size, facecolor=face, **look))
+    ax.text(*centre, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.35", "shrinkA": 0, "shrinkB": 0})
 
 
@@ -111,18 +97,13 @@ def plot_class_balance(manifest: pd.DataFrame, *, unit: str = "patient", ax: Axe
     Takes the manifest; excluded images are left out. `unit` names the groups.
     """
     kept = manifest[manifest["excluded"].fillna("") == ""]
-    counts = kept.groupby(["label", "split"]).size().unstack(fill_value=0)
+    counts = pd.crosstab(kept["label"], kept["split"])
     groups = kept.groupby("label")["group_id"].nunique()
     ax = new_axes(ax, 7.0, 1.4 + 0.45 * len(counts))
-    left = np.zeros(len(counts))
-    for index, split in enumerate(name for name in SPLITS if name in counts):
-        ax.barh(counts.index.astype(str), counts[split], left=left, label=split, **bar_look(index))
-        left += counts[split].to_numpy()
-    for place, (label, total) in enumerate(zip(counts.index, left, strict=True)):
-        plural = unit if groups[label] == 1 else f"{unit}s"
-        ax.text(total, place, f" {int(total):,} ({groups[label]} {plural})", va="center", fontsize=9)
-    ax.set(xlabel="images", xlim=(0, left.max() * 1.3))
-    bars_downwards(ax)
+    ends = _stacked_bars(ax, counts[[name for name in SPLITS if name in counts]])
+    for place, (total, count) in enumerate(zip(ends, groups, strict=True)):
+        ax.text(total, place, f" {int(total):,} ({_number_of(count, unit)})", va="center", fontsize=9)
+    ax.set(xlabel="images", xlim=(0, ends.max() * 1.3))
     legend_beside(ax, "split")
     return ax
 
@@ -130,28 +111,31 @@ def plot_class_balance(manifest: pd.DataFrame, *, unit: str = "patient", ax: Axe
 def plot_sizes(manifest: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the image sizes in pixels by class: bars, or width against height where there are many."""
     sizes = manifest[(manifest["width"] > 0) & (manifest["height"] > 0)]
-    labels = sorted(sizes["label"].unique())
     distinct = sizes.groupby(["width", "height"]).size().sort_values(ascending=False)
     if len(distinct) > MAX_SIZES:
         ax = new_axes(ax, 6.5, 4.5)
-        for index, label in enumerate(labels):
-            own = sizes[sizes["label"] == label]
-            look = point_look(index) | {"alpha": 0.6, "s": 22}
-            ax.scatter(own["width"], own["height"], label=str(label), linewidths=0, **look)
+        for index, (label, rows) in enumerate(sizes.groupby("label")):
+            look = point_look(index) | {"alpha": 0.6, "s": 22, "linewidths": 0}
+            ax.scatter(rows["width"], rows["height"], label=str(label), **look)
         ax.set(xlabel="width (pixels)", ylabel="height (pixels)")
     else:
-        ax = new_axes(ax, 6.5, max(1.4 + 0.45 * len(distinct), 1.3 + 0.22 * len(labels)))
-        left = np.zeros(len(distinct))
-        names = [f"{width} x {height}" for width, height in distinct.index]
-        for index, label in enumerate(labels):
-            own = sizes[sizes["label"] == label].groupby(["width", "height"]).size()
-            count = own.reindex(distinct.index, fill_value=0).to_numpy()
-            ax.barh(names, count, left=left, label=str(label), **bar_look(index))
-            left += count
+        counts = sizes.groupby(["width", "height", "label"]).size().unstack(fill_value=0).loc[distinct.index]
+        counts.index = [f"{width} x {height}" for width, height in counts.index]
+        ax = new_axes(ax, 6.5, max(1.4 + 0.45 * len(counts), 1.3 + 0.22 * counts.shape[1]))
+        _stacked_bars(ax, counts)
         ax.set(xlabel="images", ylabel="width x height (pixels)")
-        bars_downwards(ax)
     legend_beside(ax, "class")
     return ax
+
+
+def _stacked_bars(ax: Axes, counts: pd.DataFrame) -> np.ndarray:
+    """Draw a bar for each row of the table, a part of it for each column; give where the bars end."""
+    ends = np.zeros(len(counts))
+    for index, (name, lengths) in enumerate(counts.items()):
+        ax.barh(counts.index.astype(str), lengths, left=ends, label=str(name), **bar_look(index))
+        ends += lengths.to_numpy()
+    bars_downwards(ax)
+    return ends
 
 
 def density(values: np.ndarray, grid: np.ndarray, floor: float = 1.0) -> np.ndarray:
@@ -169,17 +153,15 @@ def plot_intensity(means: np.ndarray, labels: Sequence[str]) -> Figure:
 
     `means` (N, 3), the mean R, G and B of each image in grey levels 0-255; `labels` (N,).
     """
-    labels = np.asarray(labels)
-    grid = np.linspace(0, 255, 256)
-    fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True, layout="constrained")
-    for channel, (ax, name) in enumerate(zip(axes, ("red", "green", "blue"), strict=True)):
-        for index, label in enumerate(sorted(set(labels.tolist()))):
-            style = {"color": colour(index), "linestyle": LINES[index % len(LINES)]}
-            ax.plot(grid, density(means[labels == label, channel], grid), label=str(label), **style)
-        limits = max(0, means[:, channel].min() - 15), min(255, means[:, channel].max() + 15)
+    labels, grid = np.asarray(labels), np.linspace(0, 255, 256)
+    fig, axes = panels(1, 3, 10, 3.2, sharey=True)
+    for ax, name, values in zip(axes[0], ("red", "green", "blue"), means.T, strict=True):
+        for index, label in enumerate(np.unique(labels)):
+            ax.plot(grid, density(values[labels == label], grid), label=str(label), **line_look(index))
+        limits = max(0, values.min() - 15), min(255, values.max() + 15)
         ax.set(title=name, xlabel="mean of the image (grey level)", xlim=limits)
-    axes[0].set_ylabel("share of images per grey level")
-    fig.legend(*axes[0].get_legend_handles_labels(), title="class", loc="outside right upper")
+    axes[0, 0].set_ylabel("share of images per grey level")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), title="class", loc="outside right upper")
     return fig
 
 
@@ -200,27 +182,25 @@ def plot_feature_distributions(
             f"no feature(s) {missing}; the table has {[c for c in features.columns if c != 'image_id']}."
         )
     labels = np.asarray(labels)
-    classes = sorted(set(labels.tolist()))
+    classes = np.unique(labels)
     across = min(3, len(columns))
     down = -(-len(columns) // across)
-    size = (3.3 * across + 0.3, (1.0 + 0.32 * len(classes)) * down + 0.2)
-    fig, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    fig, axes = panels(
+        down, across, 3.3 * across + 0.3, (1.0 + 0.32 * len(classes)) * down + 0.2, sharey=True
+    )
+    look = {
+        "medianprops": {"color": "black", "linewidth": 1.6},
+        "flierprops": {"marker": ".", "markersize": 3, "markerfacecolor": "0.4", "markeredgecolor": "none"},
+    }
     for ax, name in zip(axes.flat, columns, strict=False):
         groups = [features[name].to_numpy()[labels == label] for label in classes]
-        boxes = ax.boxplot(groups, orientation="horizontal", patch_artist=True, widths=0.65, **_BOX)
+        boxes = ax.boxplot(groups, orientation="horizontal", patch_artist=True, widths=0.65, **look)
         for index, box in enumerate(boxes["boxes"]):
             box.set(facecolor=colour(index), alpha=0.75)
-        unit = (units or {}).get(name, "")
-        ax.set(xlabel=f"{name} ({unit})" if unit else name)
+        ax.set(xlabel=labelled(name, (units or {}).get(name)))
         ax.set_yticks(range(1, len(classes) + 1), [str(label) for label in classes])
         ax.grid(axis="y", visible=False)
     axes.flat[0].invert_yaxis()
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     return fig
-
-
-_BOX = {
-    "medianprops": {"color": "black", "linewidth": 1.6},
-    "flierprops": {"marker": ".", "markersize": 3, "markerfacecolor": "0.4", "markeredgecolor": "none"},
-}

@@ -25,7 +25,6 @@ from leukstudy.study.files import write_atomically
 TEMPLATES = Path(__file__).with_name("templates")
 # Without the interactive kinds, which need scripts: a widget falls back to its text.
 DISPLAYED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
-REPRODUCE = ("make study", "# or, once set up:", "dvc repro")
 WIDE = 720  # pixels: figures wider than this get the whole width of the page
 _ELSEWHERE = re.compile(r"^\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _IN_STYLE = re.compile(r"""(?:url\(|@import)\s*['"]?\s*((?:[a-z][a-z0-9+.-]*:)?//[^'")\s]*)""", re.IGNORECASE)
@@ -80,8 +79,6 @@ class Page:
     """Name -> hash, of the data and of each experiment's parameters."""
     audit_html: str = ""
     """HTML of the audit's findings, not escaped again."""
-    reproduce: Sequence[str] = REPRODUCE
-    """Command lines."""
 
 
 class _References(HTMLParser):
@@ -90,10 +87,8 @@ class _References(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.references: list[str] = []
-        self._in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_style = tag == "style"
         if tag == "script":
             self.references.append("<script>")
         for name, value in attrs:
@@ -104,11 +99,8 @@ class _References(HTMLParser):
                 self.references += _IN_STYLE.findall(value or "")
 
     def handle_data(self, data: str) -> None:
-        if self._in_style:
+        if self.lasttag == "style":
             self.references += _IN_STYLE.findall(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_style = False
 
 
 def network_references(html: str) -> list[str]:
@@ -130,21 +122,18 @@ def render_notebook(
     `links` are (name, relative address) pairs for the top and the foot: home, previous, next. Raises
     RenderError where the notebook cannot be read or would load something from the network.
     """
-    ipynb = Path(ipynb)
     notebook = _read_notebook(ipynb)
     notebook.nbformat_minor = 4  # the last version whose cells have no ids: they are random, and unused here
     for cell in notebook.cells:
         cell.pop("id", None)
-    navigation = _environment().get_template("navigation.html.j2").render(links=list(links))
     page = {
         "title": title,
         "css": _css(),
         "code_css": HtmlFormatter(style="default").get_style_defs(".highlight"),
-        "navigation": navigation,
+        "navigation": _environment().get_template("navigation.html.j2").render(links=list(links)),
     }
     resources = {"page": page, "metadata": {"path": str(ipynb.parent), "name": title}}
-    text, _ = _exporter().from_notebook_node(notebook, resources)
-    return _write_page(Path(html), text)
+    return _write_page(html, _exporter().from_notebook_node(notebook, resources)[0])
 
 
 @cache  # it compiles its templates anew otherwise, a quarter of the time that a page takes
@@ -174,11 +163,8 @@ def _read_notebook(ipynb: Path) -> nbformat.NotebookNode:
 
 def render_index(out: Path, page: Page) -> Path:
     """Write the report's page. Raises RenderError for a figure that is not there, or a page that needs the network."""
-    out = Path(out)
-    template = _environment().get_template("index.html.j2")
-    return _write_page(
-        out, template.render(vars(page), css=_css(), wide=WIDE, size=partial(_size, out.parent))
-    )
+    template, size = _environment().get_template("index.html.j2"), partial(_size, out.parent)
+    return _write_page(out, template.render(vars(page), css=_css(), wide=WIDE, size=size))
 
 
 def _size(folder: Path, file: str) -> tuple[int, int]:
@@ -192,12 +178,9 @@ def _size(folder: Path, file: str) -> tuple[int, int]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
+    return jinja2.Environment(loader=loader, keep_trailing_newline=True, **strict)
 
 
 def _css() -> Markup:
@@ -205,8 +188,7 @@ def _css() -> Markup:
 
 
 def _write_page(path: Path, text: str) -> Path:
-    references = network_references(text)
-    if references:
+    if references := network_references(text):
         raise RenderError(
             f"{path.name} would need the network or a script: {references[:5]}; embed it or leave it out."
         )

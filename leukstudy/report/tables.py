@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -13,17 +13,59 @@ from leukstudy.report.curves import METRIC_NAMES, interval_text
 
 # Balanced accuracy is in the JSON: with several classes it equals the recall beside it.
 METRICS = ("auroc", "accuracy", "precision", "recall", "specificity", "f1")
+COLUMNS = {metric: METRIC_NAMES[metric][0].upper() + METRIC_NAMES[metric][1:] for metric in METRICS}
 KINDS = {"model": "model", "ensemble": "ensemble", "baseline": "shortcut baseline"}
 PUBLISHED = "published, not comparable"
 ABSENT = "–"
-SEEDS = "Seeds"
 SYNTHETIC = "SYNTHETIC DATA"
 
 
-def column_name(metric: str) -> str:
-    """Give a metric's heading: its name with a capital first letter."""
-    name = METRIC_NAMES.get(metric, metric)
-    return name[0].upper() + name[1:]
+@dataclass(frozen=True)
+class Section:
+    """A table and the sentences below it, to be written as HTML or as Markdown."""
+
+    table: pd.DataFrame | None
+    notes: list[str]
+    synthetic: bool = False
+    """Writes SYNTHETIC DATA in bold between the two: the images are drawings."""
+    caption: str = ""
+
+    def html(self) -> str:
+        """Write the section as HTML, all text escaped."""
+        parts = [] if self.table is None else [to_html(self.table, caption=self.caption)]
+        if self.synthetic:
+            parts.append(f'<p class="synthetic"><strong>{SYNTHETIC}</strong></p>')
+        return "\n".join([*parts, *map(note_html, self.notes)])
+
+    def markdown(self) -> str:
+        """Write the section as GitHub Markdown, all text escaped, its caption as a heading."""
+        parts = [f"#### {_markdown(self.caption)}\n"] if self.caption else []
+        parts += [] if self.table is None else [to_markdown(self.table)]
+        if self.synthetic:
+            parts.append(f"**{SYNTHETIC}**\n")
+        return "\n".join([*parts, *(f"{_markdown(note)}\n" for note in self.notes)])
+
+
+def results(
+    records: Sequence[Record], published: pd.DataFrame | None = None, *, caption: str = ""
+) -> Section:
+    """Give the results of a task: the table of `results_table`, and below it the `notes`."""
+    synthetic = any(record.synthetic for record in records)
+    return Section(results_table(records, published), notes(records, published), synthetic, caption)
+
+
+def external(records: Sequence[Record]) -> list[Section]:
+    """Give what the experiments of a task reach on sources they never saw: a section a source."""
+    sections = []
+    for source in dict.fromkeys(source for record in records for source in record.external):
+        caption = f"{records[0].task}: external validation on {source}"
+        outcomes = [record.external[source] for record in records if source in record.external]
+        scored = [outcome for outcome in outcomes if isinstance(outcome, Record)]
+        reasons = dict.fromkeys(outcome.unscored for outcome in outcomes if isinstance(outcome, Unscored))
+        section = results(scored, caption=caption) if scored else Section(None, [], caption=caption)
+        section.notes.extend(f"{caption}: {reason}" for reason in reasons)
+        sections.append(section)
+    return sections
 
 
 def results_table(records: Sequence[Record], published: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -37,32 +79,40 @@ def results_table(records: Sequence[Record], published: pd.DataFrame | None = No
     if not records:
         raise ValueError("no experiment to put into the table of results; evaluate at least one.")
     # A stable sort: the ensembles go below what they combine, the baselines below what they call into question.
-    ordered = sorted(records, key=lambda record: list(KINDS).index(record.kind))
-    rows = [_our_row(record) for record in ordered]
-    rows += [_published_row(row) for row in ([] if published is None else published.to_dict("records"))]
-    table = pd.DataFrame(rows)
-    nobody = [name for name in map(column_name, METRICS) if (table[name] == ABSENT).all()]
-    return table.drop(columns=nobody if _several_seeds(records) else [*nobody, SEEDS])
+    rows = [
+        {
+            "Experiment": record.experiment,
+            "Model": record.model,
+            "Kind": KINDS[record.kind],
+            **{
+                COLUMNS[name]: estimate_text(record.metrics[name])
+                for name in METRICS
+                if name in record.metrics
+            },
+            "Seeds": str(len(record.seeds) or ABSENT),
+            "Split level": record.group_level,
+            "Groups": str(record.groups),
+            "Images": str(record.images),
+        }
+        for record in sorted(records, key=lambda record: list(KINDS).index(record.kind))
+    ]
+    rows += [
+        {
+            "Experiment": f"{row['source']} ({'; '.join(filter(None, (row['data'], row['note'])))})",
+            "Model": row["model"],
+            "Kind": PUBLISHED,
+            **{COLUMNS[name]: f"{row[name]:.3f}" for name in METRICS if pd.notna(row[name])},
+            "Split level": row["split_level"],
+        }
+        for row in ([] if published is None else published.to_dict("records"))
+    ]
+    columns = ["Experiment", "Model", "Kind", *COLUMNS.values(), "Seeds", "Split level", "Groups", "Images"]
+    table = pd.DataFrame(rows, columns=columns).dropna(axis="columns", how="all").fillna(ABSENT)
+    return table if _several_seeds(records) else table.drop(columns="Seeds")
 
 
 def _several_seeds(records: Sequence[Record]) -> bool:
     return any(len(record.seeds) > 1 for record in records)
-
-
-def _our_row(record: Record) -> dict[str, str]:
-    metrics = record.metrics
-    return {
-        "Experiment": record.experiment,
-        "Model": record.model,
-        "Kind": KINDS[record.kind],
-        **{
-            column_name(name): estimate_text(metrics[name]) if name in metrics else ABSENT for name in METRICS
-        },
-        SEEDS: str(len(record.seeds) or ABSENT),
-        "Split level": record.group_level,
-        "Groups": str(record.groups),
-        "Images": str(record.images),
-    }
 
 
 def estimate_text(estimate: Estimate) -> str:
@@ -71,20 +121,6 @@ def estimate_text(estimate: Estimate) -> str:
         return interval_text(estimate)
     low, high = estimate.range
     return f"{interval_text(estimate)} ({low:.3f}–{high:.3f})"
-
-
-def _published_row(row: dict[str, Any]) -> dict[str, str]:
-    described = "; ".join(filter(None, (row["data"], row["note"])))
-    return {
-        "Experiment": f"{row['source']} ({described})",
-        "Model": row["model"],
-        "Kind": PUBLISHED,
-        **{column_name(name): f"{row[name]:.3f}" if pd.notna(row[name]) else ABSENT for name in METRICS},
-        SEEDS: ABSENT,
-        "Split level": row["split_level"],
-        "Groups": ABSENT,
-        "Images": ABSENT,
-    }
 
 
 APART = {
@@ -108,19 +144,15 @@ def split_statement(record: Record) -> str:
     The word patient is used for the split only where `group_level` is patient.
     """
     level = record.group_level
-    apart = APART.get(level, f"no {level} is in more than one of training, validation and test")
     noun = level if record.groups == 1 else f"{level}s"
     groups = "" if level == "image" else f" of {record.groups:,} {noun}"
-    text = f"Split level: {level} ({apart}). The {record.split} split holds {record.images:,} images{groups}."
+    text = f"Split level: {level} ({APART[level]}). The {record.split} split holds {record.images:,} images{groups}."
     if any(estimate.low is not None for estimate in record.metrics.values()):
-        return text + (
-            f" In brackets: {record.confidence:.0%} bootstrap intervals from {record.resamples:,} "
+        return (
+            f"{text} In brackets: {record.confidence:.0%} bootstrap intervals from {record.resamples:,} "
             f"resamples of whole {level}s."
         )
-    return (
-        text
-        + f" No intervals: a class has a single {level} in this split, and one {level} cannot be resampled."
-    )
+    return f"{text} No intervals: a class has a single {level} in this split, and one {level} cannot be resampled."
 
 
 def notes(records: Sequence[Record], published: pd.DataFrame | None = None) -> list[str]:
@@ -149,7 +181,7 @@ def notes(records: Sequence[Record], published: pd.DataFrame | None = None) -> l
     if published is not None and len(published):
         sentences.append(NOT_COMPARABLE)
         cited = published[published["citation"] != ""]
-        sentences += [f"{row['source']}: {row['citation']}" for row in cited.to_dict("records")]
+        sentences += (cited["source"] + ": " + cited["citation"]).tolist()
     return list(dict.fromkeys(sentences))
 
 
@@ -162,116 +194,44 @@ def shorten(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
     return pd.concat([short, pd.DataFrame([rest], columns=table.columns, index=["…"])])
 
 
-def to_html(table: pd.DataFrame, *, caption: str = "", wide: bool = True) -> str:
-    """Write a table as HTML: first column as row heads, all text escaped.
+def to_html(table: pd.DataFrame, *, caption: str = "") -> str:
+    """Write a table as HTML, in a box that scrolls sideways on a narrow screen: first column as row heads, all text escaped.
 
-    Rows get the class `kind-<first word of Kind>` where the table has that column. `wide` wraps the table in
-    a box that scrolls sideways on a narrow screen.
+    Rows get the class `kind-<first word of Kind>` where the table has that column.
     """
-    lines = ['<table class="data">']
+    lines = ['<div class="scroll">', '<table class="data">']
     if caption:
         lines.append(f"<caption>{html.escape(caption)}</caption>")
     heads = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
-    lines.append(f"<thead><tr>{heads}</tr></thead>\n<tbody>")
-    for row in table.itertuples(index=False, name=None):
-        values = [_cell(value) for value in row]
-        kind = row[list(table.columns).index("Kind")] if "Kind" in table.columns else ""
-        mark = (
-            f' class="kind-{re.sub(r"[^a-z]", "", str(kind).split(maxsplit=1)[0].lower())}"' if kind else ""
-        )
-        cells = "".join(f"<td>{value}</td>" for value in values[1:])
-        lines.append(f'<tr{mark}><th scope="row">{values[0]}</th>{cells}</tr>')
-    lines.append("</tbody></table>")
-    text = "\n".join(lines)
-    return f'<div class="scroll">\n{text}\n</div>' if wide else text
+    lines += [f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
+    kinds = [re.split(r"\W", kind)[0] for kind in table.get("Kind", [""] * len(table))]
+    for kind, row in zip(kinds, table.itertuples(index=False, name=None), strict=True):
+        mark = f' class="kind-{kind}"' if kind else ""
+        head, *values = map(_cell, row)
+        cells = "".join(f"<td>{value}</td>" for value in values)
+        lines.append(f'<tr{mark}><th scope="row">{head}</th>{cells}</tr>')
+    return "\n".join([*lines, "</tbody></table>", "</div>"])
 
 
 def _cell(value: object) -> str:
     # Interval and range go on lines of their own, and names may break at their joints: seven estimates fit a page that way.
     text = re.sub(r"(?<=[a-z0-9])([_-])(?=[a-z])", r"\1<wbr>", html.escape(str(value)))
-    estimate = re.fullmatch(r"(\d\.\d+)( \[\d\.\d+, \d\.\d+\])?( \(\d\.\d+–\d\.\d+\))?", text)
-    if not estimate:
+    if not re.fullmatch(r"\d\.\d+( \[\d\.\d+, \d\.\d+\])?( \(\d\.\d+–\d\.\d+\))?", text):
         return text
-    value, *further = (part.strip() for part in estimate.groups() if part)
-    return " ".join([value, *(f'<span class="interval">{part}</span>' for part in further)])
+    return re.sub(r"(\[.*?\]|\(.*?\))", r'<span class="interval">\1</span>', text)
+
+
+def note_html(note: str) -> str:
+    """Write a sentence below a table as HTML, escaped."""
+    return f'<p class="note">{html.escape(note)}</p>'
 
 
 def to_markdown(table: pd.DataFrame) -> str:
     """Write a table as GitHub Markdown; what Markdown or HTML would take for markup in a cell is escaped."""
-    lines = [_markdown_row(table.columns), "|" + " --- |" * len(table.columns)]
-    lines += [_markdown_row(row) for row in table.itertuples(index=False, name=None)]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: Sequence) -> str:
-    return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
+    rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False, name=None)]
+    return "".join(f"| {' | '.join(map(_markdown, row))} |\n" for row in rows)
 
 
 def _markdown(cell: object) -> str:
     text = html.escape(" ".join(str(cell).split()), quote=False)
     return re.sub(r"([\\|*`_\[\]~])", r"\\\1", text)
-
-
-def results_html(
-    records: Sequence[Record],
-    published: pd.DataFrame | None = None,
-    *,
-    synthetic: bool,
-    caption: str = "",
-) -> str:
-    """Write the results of a task as HTML: the table, SYNTHETIC DATA in bold where they are drawings, and the notes."""
-    table = to_html(results_table(records, published), caption=caption)
-    return "\n".join([table, *synthetic_html(synthetic), *map(note_html, notes(records, published))])
-
-
-def results_markdown(
-    records: Sequence[Record], published: pd.DataFrame | None = None, *, synthetic: bool
-) -> str:
-    """Write the same as Markdown, without the caption."""
-    parts = [to_markdown(results_table(records, published))]
-    if synthetic:
-        parts.append(f"**{SYNTHETIC}**\n")
-    parts += [f"{_markdown(note)}\n" for note in notes(records, published)]
-    return "\n".join(parts)
-
-
-def synthetic_html(synthetic: bool) -> list[str]:
-    """The paragraph that calls drawings drawings, or none."""
-    return [f'<p class="synthetic"><strong>{SYNTHETIC}</strong></p>'] if synthetic else []
-
-
-def note_html(note: str) -> str:
-    """A sentence below a table, escaped."""
-    return f'<p class="note">{html.escape(note)}</p>'
-
-
-def external_html(records: Sequence[Record]) -> str:
-    """Write what the experiments of a task reach on sources they never saw, a table a source; '' without any."""
-    parts = []
-    for caption, scored, reasons in _external(records):
-        if scored:
-            parts.append(results_html(scored, synthetic=scored[0].synthetic, caption=caption))
-        parts += [note_html(f"{caption}: {reason}") for reason in reasons]
-    return "\n".join(parts)
-
-
-def external_markdown(records: Sequence[Record]) -> str:
-    """Write the same as Markdown, under a heading a source."""
-    parts = []
-    for caption, scored, reasons in _external(records):
-        parts.append(f"#### {_markdown(caption)}\n")
-        if scored:
-            parts.append(results_markdown(scored, synthetic=scored[0].synthetic))
-        parts += [f"{_markdown(reason)}\n" for reason in reasons]
-    return "\n".join(parts)
-
-
-def _external(records: Sequence[Record]) -> list[tuple[str, list[Record], list[str]]]:
-    """Of each external source: a caption, the records that could be scored, and why others could not."""
-    sources = []
-    for source in dict.fromkeys(source for record in records for source in record.external):
-        own = [record.external[source] for record in records if source in record.external]
-        reasons = dict.fromkeys(each.unscored for each in own if isinstance(each, Unscored))
-        scored = [each for each in own if isinstance(each, Record)]
-        sources.append((f"{records[0].task}: external validation on {source}", scored, list(reasons)))
-    return sources

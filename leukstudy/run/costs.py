@@ -34,16 +34,13 @@ def write_table(stages: list[str]) -> Path:
         "| stage | wall time, s | seeds | fit in all, s | of it embedding, s | epochs | training images/s | peak memory, MB |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    total = 0.0
-    for stage in stages:
-        file = paths.COSTS / f"{stage}.json"
-        if not file.is_file():
-            continue
-        costs = json.loads(file.read_text(encoding="utf-8"))
-        total += costs.get("wall_s", 0.0)
-        columns = ("wall_s", "seeds", "fit_s", "embed_s", "epochs", "images_per_s", "peak_memory_mb")
-        cells = [costs.get(key) for key in columns]
-        lines.append(f"| {stage} | " + " | ".join("" if c is None else f"{c:,.0f}" for c in cells) + " |")
+    files = {stage: paths.COSTS / f"{stage}.json" for stage in stages}
+    costs = {stage: json.loads(file.read_text("utf-8")) for stage, file in files.items() if file.is_file()}
+    columns = ("wall_s", "seeds", "fit_s", "embed_s", "epochs", "images_per_s", "peak_memory_mb")
+    for stage, numbers in costs.items():
+        cells = (f"{numbers[name]:,.0f}" if name in numbers else "" for name in columns)
+        lines.append(f"| {stage} | {' | '.join(cells)} |")
+    total = sum(numbers.get("wall_s", 0.0) for numbers in costs.values())
     lines += [f"| sum | {total:,.0f} | | | | | | |", ""]
     target = paths.REPORTS / "costs.md"
     write_atomically(target, lambda temporary: temporary.write_text("\n".join(lines), encoding="utf-8"))

@@ -13,7 +13,7 @@ Other parameters or other data make another study, which is not compared.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,31 +36,29 @@ NO_GAP = Gap(0.0, "")
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the results of one experiment lie from the committed ones.
-
-    `probability` and `labels` (how many of `images` changed) are None where predictions cannot be compared. `failure`
-    says why the experiment is not reproduced; it is empty where it is.
-    """
+    """How far the results of one experiment lie from the committed ones."""
 
     experiment: str
     auroc: Gap = NO_GAP
     others: Gap = NO_GAP
     probability: float | None = None
+    """Of an image, the largest difference; None, as `labels`, where predictions cannot be compared."""
     labels: int | None = None
+    """How many of the `images` have another label."""
     images: int = 0
     failure: str = ""
+    """Why the experiment is not reproduced; empty where it is."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All differences, one an experiment, in the order of their names.
-
-    `other_study` lists parameters and data that differ. `first_stage` is the first stage with other outputs.
-    """
+    """All differences, one an experiment, in the order of their names."""
 
     identical: bool
     other_study: list[str]
+    """Parameters and data that differ."""
     first_stage: str | None
+    """The first stage with other outputs."""
     differences: list[Difference]
 
     @property
@@ -73,79 +71,67 @@ def compare(here: Results, committed: Results, tolerance: float = TOLERANCE) -> 
     """Compare two runs. `tolerance` is the largest difference of AUROC that still counts as reproduced."""
     stages = dict.fromkeys([*committed.stages, *here.stages])
     changed = [stage for stage in stages if here.hashes(stage) != committed.hashes(stage)]
+    experiments = sorted({*committed.records, *here.records})
     return Comparison(
         identical=not changed and here.files == committed.files,
         other_study=_other_study(here, committed),
         first_stage=changed[0] if changed else None,
-        differences=[
-            _difference(experiment, here, committed, tolerance)
-            for experiment in sorted({*committed.records, *here.records})
-        ],
+        differences=[_difference(experiment, here, committed, tolerance) for experiment in experiments],
     )
 
 
 def verdict(comparison: Comparison, commit: str, tolerance: float = TOLERANCE) -> str:
     """Say in one line whether the results are those of `commit`, and where the largest differences are."""
-    if comparison.other_study:
-        reasons = comparison.other_study
+    if reasons := comparison.other_study:
         more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         return f"not reproduced: another study was run than that of {commit}: {', '.join(reasons[:3])}{more}"
     if comparison.identical:
         return "reproduced: byte for byte"
-    failures = [difference for difference in comparison.differences if difference.failure]
-    if failures:
+    differences = comparison.differences
+    if failures := [difference for difference in differences if difference.failure]:
         worst = max(failures, key=lambda d: (d.auroc.size, d.others.size, d.labels or 0))
-        more = (
-            f" ({len(failures)} of {len(comparison.differences)} experiments differ)" if failures[1:] else ""
-        )
+        more = f" ({len(failures)} of {len(differences)} experiments differ)" if failures[1:] else ""
         return f"not reproduced: {worst.experiment}: {worst.failure}{more}"
-    return f"reproduced within {tolerance:g} AUROC: {_largest_differences(comparison.differences, commit)}"
-
-
-def _largest_differences(differences: list[Difference], commit: str) -> str:
     judged = max(differences, key=lambda d: d.auroc.size)
     counted = max(differences, key=lambda d: d.others.size)
-    parts = [
-        f"largest difference of a metric {_located(judged.auroc.size, judged.experiment, judged.auroc.name)}"
-    ]
+    parts = [f"largest difference of a metric {_located(judged.auroc.size, judged, judged.auroc.name)}"]
     if counted.others.size > judged.auroc.size:
-        place = _located(counted.others.size, counted.experiment, counted.others.name)
+        place = _located(counted.others.size, counted, counted.others.name)
         parts.append(f"of a metric that counts labels {place}")
-    predicted = [difference for difference in differences if difference.labels is not None]
-    if predicted:
+    if predicted := [difference for difference in differences if difference.labels is not None]:
         widest = max(predicted, key=lambda d: d.probability)
-        parts.append(f"of a probability {_located(widest.probability, widest.experiment)}")
         labels, images = sum(d.labels for d in predicted), sum(d.images for d in predicted)
+        parts.append(f"of a probability {_located(widest.probability, widest)}")
         parts.append(f"{labels:,} label{'' if labels == 1 else 's'} of {images:,} changed")
     else:
         parts.append(f"no predictions in {commit} to compare")
-    return ", ".join(parts)
+    return f"reproduced within {tolerance:g} AUROC: {', '.join(parts)}"
 
 
-def _located(size: float, *place: str) -> str:
-    return f"{size:.2g} ({', '.join(place)})" if size else "0"
+def _located(size: float, difference: Difference, *name: str) -> str:
+    return f"{size:.2g} ({', '.join([difference.experiment, *name])})" if size else "0"
 
 
 def _other_study(here: Results, committed: Results) -> list[str]:
-    """Parameters and data that differ, in words. params.yaml may have changed after the run: dvc.lock holds what was run."""
+    """Parameters and data that differ, in words."""
     changed = _changed_values(here.params, committed.params)
-    if not changed:
+    if not changed:  # params.yaml may have been put back after the run: dvc.lock holds what was run
         run, before = _params_of_stages(here), _params_of_stages(committed)
-        shared = run.keys() & before.keys()
-        changed = _changed_values(*({key: side[key] for key in sorted(shared)} for side in (run, before)))
+        shared = sorted(run.keys() & before.keys())
+        changed = [text for key in shared for text in _changed_values(run[key], before[key], key)]
     if _data_hash(here) != _data_hash(committed):
         changed.append("data/ holds other files")
     return changed
 
 
-def _params_of_stages(results: Results) -> dict[str, Any]:
-    entries = (stage.get("params", {}).get("params.yaml", {}) for stage in results.stages.values())
-    return {key: value for entry in entries for key, value in entry.items()}
-
-
 def _data_hash(results: Results) -> str | None:
     inputs = (entry for stage in results.stages.values() for entry in stage.get("deps", []))
     return next((entry["md5"] for entry in inputs if entry["path"] == "data"), None)
+
+
+def _params_of_stages(results: Results) -> dict[str, Any]:
+    entries = (stage.get("params", {}).get("params.yaml", {}) for stage in results.stages.values())
+    return {key: value for entry in entries for key, value in entry.items()}
 
 
 def _changed_values(here: Any, committed: Any, key: str = "") -> list[str]:
@@ -164,12 +150,12 @@ def _difference(experiment: str, here: Results, committed: Results, tolerance: f
     if record is None or before is None:
         side = "the commit" if record is None else "this workspace"
         return Difference(experiment, failure=f"only {side} has results of it")
-    estimates, estimates_before = _estimates(record), _estimates(before)
-    names = dict.fromkeys([*estimates_before, *estimates])
-    gaps = [Gap(_gap(estimates.get(name), estimates_before.get(name)), name) for name in names]
-    auroc = _largest(gap for gap in gaps if gap.name.startswith("auroc"))
-    others = _largest(gap for gap in gaps if not gap.name.startswith("auroc"))
-
+    values, values_before = _estimates(record), _estimates(before)
+    names = dict.fromkeys([*values_before, *values])
+    gaps = [Gap(_gap(values.get(name), values_before.get(name)), name) for name in names]
+    gaps.sort(key=lambda gap: gap.size, reverse=True)
+    auroc = next((gap for gap in gaps if gap.name.startswith("auroc")), NO_GAP)
+    others = next((gap for gap in gaps if not gap.name.startswith("auroc")), NO_GAP)
     rows, rows_before = here.predictions.get(experiment), committed.predictions.get(experiment)
     probability = labels = None
     failure = ""
@@ -181,10 +167,12 @@ def _difference(experiment: str, here: Results, committed: Results, tolerance: f
     elif rows and rows_before:
         failure = f"{len(rows.keys() ^ rows_before.keys()):,} test images have a prediction on one side only"
     judged = [auroc] if labels or len(record.get("seeds", [])) > 1 else [auroc, others]
-    too_far = next((gap for gap in judged if gap.size > tolerance), None)
-    if too_far:
-        value, value_before = (_number(side.get(too_far.name)) for side in (estimates, estimates_before))
-        failure = f"{too_far.name} is {value} here and {value_before} there, more than {tolerance:g} apart"
+    if too_far := next((gap.name for gap in judged if gap.size > tolerance), None):
+        value, value_before = (
+            "absent" if side.get(too_far) is None else f"{side[too_far]:.6g}"
+            for side in (values, values_before)
+        )
+        failure = f"{too_far} is {value} here and {value_before} there, more than {tolerance:g} apart"
     return Difference(experiment, auroc, others, probability, labels, len(rows or ()), failure)
 
 
@@ -199,10 +187,6 @@ def _estimates(record: Mapping) -> dict[str, float | None]:
     }
 
 
-def _largest(gaps: Iterable[Gap]) -> Gap:
-    return max(gaps, key=lambda gap: gap.size, default=NO_GAP)
-
-
 def _gap(number: float | None, other: float | None) -> float:
     if number == other:
         return 0.0
@@ -213,7 +197,3 @@ def _probability_gap(row: Mapping[str, str], before: Mapping[str, str]) -> float
     """The largest difference of an image's probabilities, rows of CSV; a class on one side only counts whole."""
     columns = [name for name in {**row, **before} if name.startswith("p_")]
     return max(_gap(float(row.get(name, 0)), float(before.get(name, 0))) for name in columns)
-
-
-def _number(value: float | None) -> str:
-    return "absent" if value is None else f"{value:.6g}"

@@ -20,18 +20,17 @@ class NotComparable(Exception):
 
 @dataclass(frozen=True)
 class Results:
-    """The results of one run.
-
-    stages: stage -> its entry of dvc.lock, in the order of dvc.yaml, without experiments that params.yaml has no more.
-    params: params.yaml. records: experiment -> its record of metrics. predictions: experiment -> image_id -> row.
-    files: path -> bytes of everything in reports/metrics and reports/predictions.
-    """
+    """The results of one run."""
 
     stages: dict[str, dict]
+    """Stage -> its entry of dvc.lock, in the order of dvc.yaml, without experiments that params.yaml has no more."""
     params: dict
     records: dict[str, dict]
+    """Experiment -> its record of metrics."""
     predictions: dict[str, dict[str, dict[str, str]]]
+    """Experiment -> image_id -> row."""
     files: dict[str, bytes]
+    """Path -> content of everything in reports/metrics and reports/predictions."""
 
     def hashes(self, stage: str) -> dict[str, str]:
         """Give output path -> MD5 of a stage; empty where it has not run."""
@@ -58,13 +57,13 @@ def read_commit(commit: str, root: Path) -> Results:
     Raises NotComparable without git, for an unknown commit, or for a commit that holds no results.
     """
     _git(root, "rev-parse", "--git-dir", refusal=f"no git repository at {root} to compare with")
-    revision = _git(
-        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}",
-        refusal=f"git has no commit '{commit}'. `git log --oneline` lists the commits",
-    ).decode().strip()  # fmt: skip
+    unknown = f"git has no commit '{commit}'. `git log --oneline` lists the commits"
+    name = f"{commit}^{{commit}}"
+    revision = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name, refusal=unknown)
+    revision = revision.decode().strip()
     listed = _git(root, "ls-tree", "-r", "-z", "--name-only", revision, "--", *FILES, METRICS, PREDICTIONS)
-    names = [name for name in listed.decode().split("\0") if name]
-    contents = {name: _git(root, "show", f"{revision}:./{name}") for name in names}
+    paths = filter(None, listed.decode().split("\0"))
+    contents = {path: _git(root, "show", f"{revision}:./{path}") for path in paths}
     return _results(contents, f"{commit} holds no results", "Name a commit with dvc.lock and reports/metrics")
 
 
@@ -81,36 +80,22 @@ def _git(root: Path, *arguments: str, refusal: str = "git cannot read the commit
 
 
 def _results(contents: Mapping[str, bytes], complaint: str, advice: str) -> Results:
-    """Sort files into results, path -> bytes. `complaint` and `advice` frame the error where some are missing."""
-    missing = [name for name in FILES if name not in contents]
-    records = {
-        Path(name).stem: json.loads(content)
-        for name, content in contents.items()
-        if Path(name).parent.as_posix() == METRICS and name.endswith(".json")
-    }
-    records.pop("summary", None)
-    if missing or not records:
-        raise NotComparable(f"{complaint}: {(missing or [METRICS])[0]} is missing. {advice}.")
+    """Sort files, path -> content. `complaint` and `advice` frame the error where some are missing."""
+    records, predictions = {}, {}
+    for path, content in contents.items():
+        folder, experiment = Path(path).parent.as_posix(), Path(path).stem
+        if folder == METRICS and path.endswith(".json") and experiment != "summary":
+            records[experiment] = json.loads(content)
+        elif folder == PREDICTIONS:
+            rows = csv.DictReader(io.StringIO(content.decode()))
+            predictions[experiment] = {row["image_id"]: row for row in rows}
+    missing = [name for name in FILES if name not in contents] or ([] if records else [METRICS])
+    if missing:
+        raise NotComparable(f"{complaint}: {missing[0]} is missing. {advice}.")
     pipeline, lock, params = (YAML(typ="safe").load(contents[name]) for name in FILES)
-    return Results(
-        stages=_current_stages(list(pipeline["stages"]), lock["stages"], params.get("train") or {}),
-        params=params,
-        records=records,
-        predictions={
-            Path(name).stem: {row["image_id"]: row for row in csv.DictReader(io.StringIO(content.decode()))}
-            for name, content in contents.items()
-            if name.startswith(PREDICTIONS)
-        },
-        files={name: content for name, content in contents.items() if name not in FILES},
-    )
-
-
-def _current_stages(order: list[str], locked: Mapping[str, dict], experiments: Mapping) -> dict[str, dict]:
-    """The entries of dvc.lock that count. DVC leaves entries of removed experiments in it."""
-    stages = {}
-    for stage in order:
-        for name, entry in locked.items():
-            base, _, experiment = name.partition("@")
-            if base == stage and (not experiment or experiment in experiments):
-                stages[name] = entry
-    return stages
+    # DVC leaves the entries of removed experiments in its lock
+    experiments = ["", *(f"@{name}" for name in params.get("train") or {})]
+    names = [f"{stage}{experiment}" for stage in pipeline["stages"] for experiment in experiments]
+    stages = {name: lock["stages"][name] for name in names if name in lock["stages"]}
+    files = {path: content for path, content in contents.items() if path not in FILES}
+    return Results(stages, params, records, predictions, files)

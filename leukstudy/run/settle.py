@@ -8,11 +8,7 @@ WIDTH = 110  # columns of the cell that shows a stage's parameters
 
 
 def settle(notebook: nbformat.NotebookNode, parameters: dict) -> None:
-    """Remove from an executed notebook, in place, what differs from run to run.
-
-    Times and random ids go, and so does stderr (it went to the terminal: it carries process ids and clocks); the
-    cell in which papermill injected `parameters` is laid out for reading.
-    """
+    """Remove times, random ids and stderr from an executed notebook, in place, and lay out its cell of `parameters`."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for index, cell in enumerate(notebook.cells):
@@ -31,7 +27,7 @@ def _joined(outputs: list) -> list:
     """Join neighbouring stdout outputs: how the kernel cuts a stream into messages depends on timing."""
     joined: list = []
     for output in outputs:
-        if output.output_type == "stream" and joined and joined[-1].output_type == "stream":
+        if joined and output.output_type == joined[-1].output_type == "stream":
             joined[-1]["text"] += output["text"]
         else:
             joined.append(output)

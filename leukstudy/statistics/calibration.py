@@ -17,9 +17,8 @@ def expected_calibration_error(
 ) -> np.ndarray:
     """Mean gap between confidence and accuracy: (R,) float64, 0 is best (Naeini et al. 2015, top label).
 
-    Images are parted into `bins` of about equal number by the probability of the predicted class; the gaps of the bins
-    are weighed by their images. Arguments as in `brier`. Never below zero by construction, so even a calibrated model
-    of few images scores above 0.
+    Images are parted into `bins` of about equal number by the probability of the predicted class; a bin's gap counts by its
+    images. Arguments as in `brier`. Even a calibrated model of few images scores above 0.
     """
     confidence = probabilities.max(axis=1)
     right = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]

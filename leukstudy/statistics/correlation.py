@@ -13,11 +13,10 @@ def families(features: pd.DataFrame, alike: float = ALIKE) -> list[list[str]]:
     """
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415 - scipy takes a second, few stages need it
 
-    names = list(features.columns)
-    if len(names) < 2:
-        return [[name] for name in names]
+    if features.shape[1] < 2:
+        return [[name] for name in features]
     tree = linkage(_distances(correlations(features)), "average")
-    number = pd.Series(fcluster(tree, 1 - alike, "distance"), index=names)
+    number = pd.Series(fcluster(tree, 1 - alike, "distance"), index=features.columns)
     return [list(members) for members in number.groupby(number, sort=False).groups.values()]
 
 
@@ -30,8 +29,8 @@ def clustered(features: pd.DataFrame, most: int = 40) -> pd.DataFrame:
 
     table = correlations(features)
     if len(table) > most:
-        number = fcluster(linkage(_distances(table), "average"), most, "maxclust")
-        kept = pd.Series(table.index).groupby(number).first().sort_values(key=table.index.get_indexer)
+        number = pd.Series(fcluster(linkage(_distances(table), "average"), most, "maxclust"))
+        kept = ~number.duplicated().to_numpy()
         table = table.loc[kept, kept]
     if len(table) < 3:
         return table

@@ -6,6 +6,7 @@ observations, and stands beside every result. A group that holds several classes
 share then makes the tests too careful rather than too sure.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -27,9 +28,7 @@ CLAIMS = {
 """What paper B says that its exploration showed to differ by class, and the features that measure it (pattern of names)."""
 
 SIGNIFICANT = 0.05
-BLOCK_VALUES = (
-    250_000  # numbers held at a time: memory stays flat for many groups, and they stay in the cache
-)
+BLOCK_VALUES = 250_000  # numbers held at a time: they stay in the processor's cache
 
 
 def balance(labels: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
@@ -63,22 +62,16 @@ def group_means(features: pd.DataFrame, labels: Sequence[str], groups: Sequence[
     names = measured(features)
     values = features[names].astype(np.float64).replace([np.inf, -np.inf], np.nan)
     keys = [np.asarray(groups, dtype=str), np.asarray(labels, dtype=str)]
-    if not len(names):
-        sizes = pd.DataFrame({"group_id": keys[0], "y_true": keys[1]}).value_counts(sort=False)
-        return sizes.sort_index().rename("images").reset_index()
     by = values.groupby(keys, sort=True)
     spread = by[[name for name in names if name.startswith("texture_")]].std(ddof=1).add_suffix("_spread")
-    table = pd.concat([by.size().rename("images"), by.mean(), spread], axis=1)
+    table = pd.concat([by.size().rename("images").to_frame(), by.mean(), spread], axis=1)
     return table.rename_axis(["group_id", "y_true"]).reset_index()
 
 
 def claimed(columns: Sequence[str]) -> dict[str, str]:
     """Find which of the columns measure one of paper B's claims: feature -> claim, in the order of the claims."""
     return {
-        name: claim
-        for claim, pattern in CLAIMS.items()
-        for name in columns
-        if re.fullmatch(pattern, name) is not None
+        name: claim for claim, pattern in CLAIMS.items() for name in columns if re.fullmatch(pattern, name)
     }
 
 
@@ -88,10 +81,10 @@ def class_differences(
     """Test each feature for a difference between classes by Kruskal and Wallis' statistic (1952) on group means.
 
     p is the share of permutations of the classes between the groups whose statistic is as large (Phipson & Smyth 2010:
-    the data as they are count as one), exact for any number of groups and ties; p_holm is corrected for all features
-    given (Holm 1979). Columns: feature, groups, share (of the variance of ranks that lies between the classes, 0-1;
-    chance alone gives about (classes - 1) / (groups - 1)), p, p_holm. A feature that fewer than two classes have, or
-    that is the same everywhere, has share 0 and p 1. `columns`: default, those that measure a claim.
+    the data as they are count as one), exact for any number of groups and ties; p_holm is corrected for all `columns`
+    (Holm 1979; default, those that measure a claim). Columns: feature, groups, share (of the variance of ranks that lies
+    between the classes, 0-1; chance alone gives about (classes - 1) / (groups - 1)), p, p_holm. A feature that fewer than
+    two classes have, or that is the same everywhere, has share 0 and p 1.
     """
     from scipy.stats import rankdata  # noqa: PLC0415 - takes a second, and few stages need it
 
@@ -100,9 +93,8 @@ def class_differences(
     codes = pd.factorize(means["y_true"], sort=True)[0]
     finite = np.isfinite(values)
     share, p = np.zeros(len(columns)), np.ones(len(columns))
-    masks = np.unique(finite, axis=1).T if finite.size else []
-    for mask in masks:  # features that the same groups have are permuted together
-        same = np.flatnonzero((finite == mask[:, None]).all(axis=0))
+    for mask in np.unique(finite, axis=1).T if finite.size else []:
+        same = np.flatnonzero((finite == mask[:, None]).all(axis=0))  # these are permuted together
         present, code = np.unique(codes[mask], return_inverse=True)
         if len(present) > 1:
             ranks = rankdata(values[mask][:, same], axis=0)
@@ -155,7 +147,7 @@ def effect_sizes(
 
     delta is the chance that a group mean of the class is the larger one, less the chance that it is the smaller: 0 for
     equal distributions, 1 or -1 for apart. low and high are percentile bounds over resamples of whole groups within
-    classes (`intervals.draw_groups`), NaN where a class has a single group. Columns: feature, label, delta, low, high.
+    classes (`resampling.draw_groups`), NaN where a class has a single group. Columns: feature, label, delta, low, high.
     Of two classes the second is compared with the first, and the mirror image is left out.
     """
     columns = list(claimed(means.columns) if columns is None else columns)
@@ -164,20 +156,18 @@ def effect_sizes(
     drawn = np.concatenate([np.ones((1, len(means))), counts[:, place]])
     tail = (1 - confidence) / 2
     rows = []
-    for feature in columns:
+    for feature, label in itertools.product(columns, labels[1:] if len(labels) == 2 else labels):
         values = means[feature].to_numpy(np.float64)
         finite = np.isfinite(values)
-        for label in labels[1:] if len(labels) == 2 else labels:
-            own = (means["y_true"] == label).to_numpy()[finite]
-            delta, low, high = np.nan, np.nan, np.nan
-            if own.any() and not own.all():
-                # a resample may lack the feature in a class
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    deltas = 2 * weighted_auroc(own, values[finite], drawn[:, finite]) - 1
-                delta = deltas[0]
-                if min(own.sum(), (~own).sum()) > 1:
-                    low, high = np.nanquantile(deltas[1:], [tail, 1 - tail])
-            rows.append((feature, label, delta, low, high))
+        member = (means["y_true"] == label).to_numpy()[finite]
+        delta, low, high = np.nan, np.nan, np.nan
+        if member.any() and not member.all():
+            with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack the feature in a class
+                deltas = 2 * weighted_auroc(member, values[finite], drawn[:, finite]) - 1
+            delta = deltas[0]
+            if min(member.sum(), (~member).sum()) > 1:
+                low, high = np.nanquantile(deltas[1:], [tail, 1 - tail])
+        rows.append((feature, label, delta, low, high))
     return pd.DataFrame(rows, columns=["feature", "label", "delta", "low", "high"])
 
 
@@ -206,12 +196,10 @@ def claim_sentences(differences: pd.DataFrame, effects: pd.DataFrame, *, unit: s
 def _verdict(tests: pd.DataFrame) -> str:
     """Say in how many of a claim's features the classes differ."""
     measures, different = len(tests), int((tests["p_holm"] < SIGNIFICANT).sum())
-    if not different:
-        plural = "s" * (measures > 1)
-        return f"no difference shown in {measures} measure{plural}, which is not the same as none"
-    return "differs by class in " + (
-        f"{different} of {measures} measures" if measures > 1 else "its one measure"
-    )
+    if different:
+        return f"differs by class in {f'{different} of {measures} measures' if measures > 1 else 'its one measure'}"
+    plural = "s" * (measures > 1)
+    return f"no difference shown in {measures} measure{plural}, which is not the same as none"
 
 
 def _strongest(tests: pd.DataFrame, sizes: pd.DataFrame, others: str, unit: str) -> str:

@@ -41,15 +41,8 @@ def importance(
         chances = model.predict_proba(shuffled).reshape(repeats, n, -1)
         drop[:] = [whole - auroc(part, y) for part in chances]
     low, high = np.quantile(drops, [0.025, 0.975], axis=1)
-    result = pd.DataFrame(
-        {
-            "family": [family_name(family) for family in families],
-            "features": [", ".join(family) for family in families],
-            "drop": drops.mean(axis=1),
-            "low": low,
-            "high": high,
-        }
-    )
+    result = pd.DataFrame({"family": map(family_name, families), "features": map(", ".join, families)})
+    result = result.assign(drop=drops.mean(axis=1), low=low, high=high)
     return result.sort_values("drop", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -58,11 +51,9 @@ def most_missed(table: pd.DataFrame, most: int = 5) -> str:
     missed = table[table["low"] > 0].head(most)
     if missed.empty:
         return "No family of features is missed in more than 97.5% of the shuffles."
-    lines = []
-    for row in missed.itertuples():
-        names = "`, `".join(row.features.split(", "))
-        lines.append(f"- `{names}`: {row.drop:.3f} [{row.low:.3f}, {row.high:.3f}]")
-    return "\n".join(lines)
+    names = missed["features"].str.replace(", ", "`, `")
+    rows = zip(names, missed["drop"], missed["low"], missed["high"], strict=True)
+    return "\n".join(f"- `{name}`: {drop:.3f} [{low:.3f}, {high:.3f}]" for name, drop, low, high in rows)
 
 
 def auroc(chances: np.ndarray, y: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from leukstudy.statistics.metrics import weighted_scores
+from leukstudy.statistics.metrics import score, weighted_scores
 from leukstudy.statistics.predictions import BadPredictions, Predictions
 from leukstudy.statistics.resampling import draw_groups, strata
 
@@ -29,8 +29,7 @@ def bootstrap(
         raise BadPredictions("the seeds of an experiment hold other images, or in another order.")
     counts, group_of_row = draw_groups(images, resamples=resamples, seed=seed)
     if min(map(len, strata(images, group_of_row).values())) == 1:
-        names = weighted_scores(seeds[0], np.ones((1, len(images))))
-        return dict.fromkeys(names, (float("nan"), float("nan")))
+        return dict.fromkeys(score(seeds[0]), (float("nan"), float("nan")))
     block = max(1, BLOCK_VALUES // len(images))
     parts = []
     for start in range(0, resamples, block):
@@ -38,8 +37,5 @@ def bootstrap(
         by_seed = [weighted_scores(each, weights) for each in seeds]
         parts.append({name: np.mean([scores[name] for scores in by_seed], axis=0) for name in by_seed[0]})
     tail = (1 - confidence) / 2
-    intervals = {}
-    for name in parts[0]:
-        low, high = np.quantile(np.concatenate([part[name] for part in parts]), [tail, 1 - tail])
-        intervals[name] = (float(low), float(high))
-    return intervals
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: tuple(np.quantile(scores, [tail, 1 - tail]).tolist()) for name, scores in drawn.items()}

@@ -91,12 +91,9 @@ def roc(predictions: Predictions) -> pd.DataFrame:
 
 
 def _vertical_ends(fpr: np.ndarray, tpr: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Give the (2, len(grid)) lower and upper ends of a stepped curve at each false positive rate."""
+    """Give the (2, len(grid)) lower and upper ends of a stepped curve at each false positive rate; `fpr` is in the grid."""
     knots, first = np.unique(fpr, return_index=True)
-    low, high = tpr[first], tpr[np.append(first[1:], len(fpr)) - 1]
-    at = np.searchsorted(knots, grid, side="right") - 1
-    after = np.minimum(at + 1, len(knots) - 1)
-    span = np.where(after > at, knots[after] - knots[at], 1.0)
-    between = high[at] + (grid - knots[at]) / span * (low[after] - high[at])
-    exact = knots[at] == grid
-    return np.array([np.where(exact, low[at], between), np.where(exact, high[at], between)])
+    last = np.append(first[1:], len(fpr)) - 1
+    ends = np.tile(np.interp(grid, fpr, tpr), (2, 1))
+    ends[:, np.isin(grid, knots)] = tpr[first], tpr[last]
+    return ends

@@ -43,18 +43,21 @@ class Predictions:
     def of(cls, table: pd.DataFrame, classes: Iterable[str], positive: str | None) -> "Predictions":
         """Check that a table can answer every metric of a task with these `classes`, and give its arrays.
 
-        Raises BadPredictions for a task that contradicts itself, missing columns, no rows, an image twice, a class name
-        that the task does not have, a class of the task without an image, and probabilities that are not numbers from
-        0 to 1 with a sum of 1.
+        Raises BadPredictions for a task that contradicts itself, no rows, a class name that the task does not have, a
+        class of the task without an image, and what `read` refuses.
         """
         classes = [str(name) for name in classes]
-        _check_task(classes, positive)
+        binary = len(classes) == 2
+        if len(classes) < 2 or binary != (positive in classes) or positive not in (None, *classes):
+            raise BadPredictions(
+                f"the task has the classes {classes} and the positive one {positive}; expected at least 2 classes, one of "
+                "them positive where there are two, and none where there are more."
+            )
         if table.empty:
             raise BadPredictions("the table of predictions has no rows: no image is in this split.")
-        probabilities = _checked_probabilities(table, [f"p_{name}" for name in classes], "the table")
+        probabilities = _checked_probabilities(table, classes, "the table")
         for column in ("y_true", "y_pred"):
-            foreign = sorted({str(name) for name in table[column]} - set(classes))
-            if foreign:
+            if foreign := sorted({str(name) for name in table[column]} - set(classes)):
                 raise BadPredictions(f"{column} holds {foreign}; the task's classes are {classes}.")
         truth, guess = (table[name].to_numpy()[:, None] == np.array(classes) for name in ("y_true", "y_pred"))
         if absent := [name for name, held in zip(classes, truth.any(axis=0), strict=True) if not held]:
@@ -66,20 +69,9 @@ class Predictions:
         return cls(table, classes, positive, truth, guess, probabilities)
 
 
-def _check_task(classes: list[str], positive: str | None) -> None:
-    if len(classes) < 2:
-        raise BadPredictions(f"the task has {len(classes)} class(es) {classes}; at least 2 are needed.")
-    if positive is not None and (positive not in classes or len(classes) != 2):
-        raise BadPredictions(
-            f"the task names '{positive}' positive but its classes are {classes}; a binary task has "
-            "two classes and one of them is positive; set positive to null for a task of several classes."
-        )
-    if positive is None and len(classes) == 2:
-        raise BadPredictions(f"the task has two classes {classes} and no positive one; name one in the task.")
-
-
-def _checked_probabilities(table: pd.DataFrame, columns: list[str], name: str) -> np.ndarray:
-    """Check what every table must hold, whatever its task, and give the probabilities in `columns`: (N, K) float64."""
+def _checked_probabilities(table: pd.DataFrame, classes: list[str], name: str) -> np.ndarray:
+    """Check what every table must hold, whatever its task, and give the probabilities of `classes`: (N, K) float64."""
+    columns = [f"p_{label}" for label in classes]
     missing = [column for column in (*COLUMNS, *columns) if column not in table]
     if missing or len(columns) < 2:
         raise BadPredictions(
@@ -90,11 +82,10 @@ def _checked_probabilities(table: pd.DataFrame, columns: list[str], name: str) -
     values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     bad = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE))
     if bad.any():
-        row = int(np.argmax(bad))
+        row = table.iloc[int(np.argmax(bad))]
         raise BadPredictions(
-            f"{name}: the probabilities of image '{table['image_id'].iloc[row]}' are "
-            f"{table[columns].iloc[row].tolist()}; expected numbers from 0 to 1 that sum to 1 "
-            f"({int(bad.sum())} such image(s)); {ADVICE}."
+            f"{name}: the probabilities of image '{row['image_id']}' are {row[columns].tolist()}; expected numbers from 0 "
+            f"to 1 that sum to 1 ({int(bad.sum())} such image(s)); {ADVICE}."
         )
     return values
 
@@ -139,26 +130,21 @@ def read(path: Path) -> pd.DataFrame:
     probabilities that are not numbers from 0 to 1 with a sum of 1. `Predictions.of` checks the classes of a task.
     """
     try:
-        predictions = pd.read_csv(
-            path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values={}
-        )
+        predictions = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
     except FileNotFoundError:
         raise BadPredictions(f"{path}: no such file; {ADVICE}.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise BadPredictions(f"{path} is no table of predictions ({error}); {ADVICE}.") from None
-    _checked_probabilities(predictions, [f"p_{name}" for name in classes_of(predictions)], str(path))
+    _checked_probabilities(predictions, classes_of(predictions), str(path))
     return predictions
 
 
 def read_seeds(experiment: str, seeds: Sequence[int], build: Path) -> dict[int, pd.DataFrame]:
     """Read what each seed of an experiment predicts: seed -> table, in the order of `seeds`, rows in one order.
 
-    The first seed's table is the contract's, `<build>/predictions/<experiment>.csv`; every further one is
-    `<build>/models/<experiment>/seeds/<seed>.csv`. Raises BadPredictions as `read` does, and where two seeds differ in
-    images, groups, splits or labels; ValueError for no seed or one that stands twice.
+    `path` says where they lie. Raises BadPredictions as `read` does, and where two seeds differ in images, groups, splits
+    or labels.
     """
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds of {experiment}: found {list(seeds)}, expected at least one, each once.")
     tables = {f"seed {seed} of {experiment}": read(path(experiment, seed, seeds, build)) for seed in seeds}
     return dict(zip(seeds, aligned(tables).values(), strict=True))
 
@@ -178,17 +164,16 @@ def aligned(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
             raise BadPredictions(
                 f"{name} predicts {classes_of(table)}, {first} {classes_of(reference)}: expected one task's classes."
             )
-        alone = sorted(set(reference["image_id"]).symmetric_difference(table["image_id"]))
-        if alone:
+        if alone := sorted(set(reference["image_id"]).symmetric_difference(table["image_id"])):
             raise BadPredictions(
                 f"{name} has {len(table)} images and {first} {len(reference)}; {len(alone)} are in one of them only "
                 f"(first: {alone[0]}). Were they trained on other data? Run the train stage again."
             )
         rows = table.set_index("image_id").loc[reference["image_id"]].reset_index()[table.columns]
         for column in OF_THE_IMAGE:
-            different = np.flatnonzero(rows[column] != reference[column])
-            if len(different):
-                row = int(different[0])
+            different = rows[column] != reference[column]
+            if different.any():
+                row = int(different.argmax())
                 raise BadPredictions(
                     f"{column} of image '{reference['image_id'][row]}' is '{rows[column][row]}' in {name} and "
                     f"'{reference[column][row]}' in {first}: they answer different questions. Run the train stage again."

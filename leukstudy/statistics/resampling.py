@@ -33,13 +33,8 @@ def draw_groups(rows: pd.DataFrame, *, resamples: int, seed: int) -> tuple[np.nd
 
 def strata(rows: pd.DataFrame, group_of_row: np.ndarray) -> dict[tuple[str, ...], list[int]]:
     """Sort the groups by the set of classes they hold: classes -> groups, as numbered in `group_of_row`."""
-    held: dict[int, set] = {}
-    for group, label in zip(group_of_row.tolist(), rows["y_true"], strict=True):
-        held.setdefault(group, set()).add(label)
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for group in sorted(held):
-        groups.setdefault(tuple(sorted(held[group])), []).append(group)
-    return groups
+    held = rows["y_true"].groupby(group_of_row).agg(lambda labels: tuple(sorted(set(labels))))
+    return {classes: list(groups) for classes, groups in held.groupby(held).groups.items()}
 
 
 def weighted_auroc(positive: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarray:

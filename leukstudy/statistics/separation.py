@@ -7,7 +7,6 @@ patients is worth. Test rows have no place here: pass training and validation ro
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,9 @@ class Probe:
     torn: float
     """The same with the images dealt to the folds one by one, whatever their groups."""
     chance: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,19 @@ def separate(
     """
     if unseen := sorted(set(rows["split"]) - {"train", "val"}):
         raise ValueError(f"rows of the split(s) {unseen}: exploration has training and validation rows only")
-    labels, columns = np.asarray(labels, dtype=str), np.asarray(columns)
-    by = {"class": labels, unit: rows["group_id"].to_numpy(), "source": rows["source"].to_numpy()}
-    chosen = sample_by_group(rows["group_id"], most, seed=seed)
+    labels, columns, groups = np.asarray(labels, dtype=str), np.asarray(columns), rows["group_id"]
+    by = {"class": labels, unit: groups.to_numpy(), "source": rows["source"].to_numpy()}
+    chosen = sample_by_group(groups, most, seed=seed)
     standard = standardise(columns[chosen]) if columns.size else np.empty((0, 0))
     if len(standard) < 4 or standard.shape[1] < 2 or len(np.unique(labels)) < 2:
         return Separation(by, {}, {}, {}, unit, len(rows))
-    projection, groups = project(standard, seed=seed), rows["group_id"]
+    projections = project(standard, seed=seed)
     probes = {"class": probe(columns, labels, groups, rows["fold"], seed=seed)}
     if blind is not None and np.size(blind):
         probes["blind"] = probe(np.asarray(blind), labels, groups, rows["fold"], seed=seed)
     if rows["source"].nunique() > 1:
         probes["source"] = probe(columns, by["source"], groups, _source_folds(rows), seed=seed)
     by = {criterion: np.asarray(names, dtype=str)[chosen] for criterion, names in by.items()}
-    pca = "PCA ({:.0%} and {:.0%} of the variance)".format(*projection.explained)
-    projections = {pca: projection.pca, "t-SNE": projection.tsne}
     return Separation(by, projections, silhouettes(standard, by), probes, unit, len(rows))
 
 
@@ -93,36 +93,29 @@ def sentence(separation: Separation) -> str:
         return f"Nothing to separate: {images} image(s), or features that are the same in all of them."
     finite = {name: score for name, score in separation.silhouettes.items() if np.isfinite(score)}
     scores = ", ".join(f"{name} {round(score, 2) + 0.0:.2f}" for name, score in finite.items())
-    own = probes["class"]
-    gap = own.torn - own.value
-    worth = (
-        f"so {gap:.2f} of that would have been recognising the {unit}"
-        if gap >= 0.005
-        else f"so recognising the {unit} helps little here"
-    )
-    sentences = [
-        f"Mean silhouettes of {len(separation.by['class']):,} images (1 is far apart, 0 and below is mixed): {scores}.",
+    classes = probes["class"]
+    gap = classes.torn - classes.value
+    worth = f"{gap:.2f} of that would have been recognising the {unit}"
+    text = (
+        f"Mean silhouettes of {len(separation.by['class']):,} images (1 is far apart, 0 and below is mixed): {scores}. "
         f"A linear probe names the class of images of a {unit} that it has never seen with a balanced accuracy of "
-        f"{own.value:.2f} [{own.low:.2f}, {own.high:.2f}], over {images:,} images of the training and "
-        f"validation splits; chance is {own.chance:.2f}. With the images of each {unit} torn apart it would have "
-        f"read {own.torn:.2f}, {worth}.",
-    ]
-    if blind := probes.get("blind"):
-        sentences.append(
+        f"{classes}, over {images:,} images of the training and validation splits; chance is {classes.chance:.2f}. "
+        f"With the images of each {unit} torn apart it would have read {classes.torn:.2f}, so "
+        f"{worth if gap >= 0.005 else f'recognising the {unit} helps little here'}. "
+    )
+    if "blind" in probes:
+        text += (
             "The colours and corners of the whole image, which know nothing of cells, tell the class of unseen "
-            f"{unit}s with {blind.value:.2f} [{blind.low:.2f}, {blind.high:.2f}]: as much of the separation "
-            "may be stain and light."
+            f"{unit}s with {probes['blind']}: as much of the separation may be stain and light. "
         )
-    if source := probes.get("source"):
-        sentences.append(
-            f"The same probe names the source with {source.value:.2f} (chance {source.chance:.2f}): where sources hold "
-            "different classes, telling laboratories apart passes for telling classes apart."
+    if "source" not in probes:
+        return (
+            text + "All images come from one source, so another laboratory's look cannot be told from this."
         )
-    else:
-        sentences.append(
-            "All images come from one source, so another laboratory's look cannot be told from this."
-        )
-    return " ".join(sentences)
+    return text + (
+        f"The same probe names the source with {probes['source'].value:.2f} (chance {probes['source'].chance:.2f}): where "
+        "sources hold different classes, telling laboratories apart passes for telling classes apart."
+    )
 
 
 def _source_folds(rows: pd.DataFrame, count: int = 5) -> np.ndarray:
@@ -132,26 +125,19 @@ def _source_folds(rows: pd.DataFrame, count: int = 5) -> np.ndarray:
     return rows["group_id"].map(number[~number.index.duplicated()]).to_numpy()
 
 
-class Projection(NamedTuple):
-    """Images in the plane."""
-
-    pca: np.ndarray
-    """(N, 2) float64: the first two principal components of the standardised columns."""
-    explained: np.ndarray
-    """(2,) their shares of the variance."""
-    tsne: np.ndarray
-    """(N, 2) float64: t-SNE (van der Maaten & Hinton 2008), started from the principal components."""
-
-
 def sample_by_group(groups: Sequence[str], most: int, *, seed: int) -> np.ndarray:
     """Choose at most `most` rows, as evenly over the groups as can be; gives their positions in ascending order.
 
     Each group's rows are put in random order, and groups give one row a turn until there are enough.
     """
-    groups = np.asarray(groups, dtype=str)
-    shuffled = np.random.default_rng(seed).permutation(len(groups))
-    turn = pd.Series(groups[shuffled]).groupby(groups[shuffled]).cumcount().to_numpy()
+    shuffled, turn = _shuffled_turns(np.asarray(groups, dtype=str), seed)
     return np.sort(shuffled[np.argsort(turn, kind="stable")[:most]])
+
+
+def _shuffled_turns(names: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in random order, and for each how many of the same name come before it."""
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    return shuffled, pd.Series(names[shuffled]).groupby(names[shuffled]).cumcount().to_numpy()
 
 
 def standardise(columns: np.ndarray) -> np.ndarray:
@@ -165,27 +151,25 @@ def standardise(columns: np.ndarray) -> np.ndarray:
     return (values[:, varies] - values[:, varies].mean(axis=0)) / spread[varies]
 
 
-def project(standardised: np.ndarray, *, seed: int) -> Projection:
-    """Project (N, D) standardised rows into the plane, in one thread: the same picture on every machine's cores.
+def project(standardised: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
+    """Project (N, D) standardised rows into the plane: title -> (N, 2) float64.
 
-    Raises ValueError for fewer than 4 rows or 2 columns.
+    By the first two principal components, with their shares of the variance in the title, and by t-SNE (van der Maaten &
+    Hinton 2008), started from them. In one thread: the same picture on every machine's cores. Expects 4 rows and 2 columns
+    or more.
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415 - scikit-learn takes seconds, and few stages need it
     from sklearn.manifold import TSNE  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     rows, columns = standardised.shape
-    if rows < 4 or columns < 2:
-        raise ValueError(
-            f"a projection of {rows} images with {columns} columns that vary; expected at least 4 and 2"
-        )
     with threadpool_limits(1):
-        components = min(50, rows - 1, columns)
-        pca = PCA(components, svd_solver="full").fit(standardised)
+        pca = PCA(min(50, rows - 1, columns), svd_solver="full").fit(standardised)
         scores = pca.transform(standardised)
         perplexity = min(NEIGHBOURS, (rows - 1) / 3)
         tsne = TSNE(init="pca", perplexity=perplexity, max_iter=ITERATIONS, random_state=seed, n_jobs=1)
-        return Projection(scores[:, :2], pca.explained_variance_ratio_[:2], tsne.fit_transform(scores))
+        title = "PCA ({:.0%} and {:.0%} of the variance)".format(*pca.explained_variance_ratio_[:2])
+        return {title: scores[:, :2], "t-SNE": tsne.fit_transform(scores)}
 
 
 def silhouettes(standardised: np.ndarray, by: Mapping[str, Sequence[str]]) -> dict[str, float]:
@@ -196,8 +180,7 @@ def silhouettes(standardised: np.ndarray, by: Mapping[str, Sequence[str]]) -> di
     from sklearn.metrics import silhouette_score  # noqa: PLC0415
 
     scores = {}
-    for criterion, sorts in by.items():
-        names = np.asarray(sorts, dtype=str)
+    for criterion, names in by.items():
         defined = 1 < len(np.unique(names)) < len(standardised)
         scores[criterion] = float(silhouette_score(standardised, names)) if defined else np.nan
     return scores
@@ -220,15 +203,17 @@ def probe(
     """
     y, groups, folds = (np.asarray(part) for part in (labels, groups, folds))
     classes = np.unique(y)
-    hit = _out_of_fold(columns, y, folds) == y
+    member = (y[:, None] == classes).astype(np.float64)
     table = pd.DataFrame({"group_id": groups.astype(str), "y_true": y})
     counts, place = draw_groups(table, resamples=resamples, seed=seed)
-    member = (y[:, None] == classes).astype(np.float64)
     weights = np.concatenate([np.ones((1, len(y))), counts[:, place]])
-    recalls = (weights @ (member * hit[:, None])) / (weights @ member)
-    scores = recalls.mean(axis=1)
+    hit = _out_of_fold(columns, y, folds) == y
+    scores = ((weights @ (member * hit[:, None])) / (weights @ member)).mean(axis=1)
     low, high = np.quantile(scores[1:], [(1 - confidence) / 2, (1 + confidence) / 2])
-    torn_hit = _out_of_fold(columns, y, _image_folds(y, len(np.unique(folds)), seed)) == y
+    shuffled, turn = _shuffled_turns(y, seed)
+    image_folds = np.empty(len(y), dtype=np.int64)
+    image_folds[shuffled] = turn % max(2, len(np.unique(folds)))  # each class evenly, whatever the groups
+    torn_hit = _out_of_fold(columns, y, image_folds) == y
     torn = np.mean([torn_hit[y == name].mean() for name in classes])
     return Probe(*map(float, (scores[0], low, high, torn, 1 / len(classes))))
 
@@ -242,24 +227,16 @@ def _out_of_fold(columns: np.ndarray, y: np.ndarray, folds: np.ndarray) -> np.nd
 
     columns = np.where(np.isfinite(columns), columns, np.nan)
     predicted = np.empty(len(y), dtype=y.dtype)
+    model = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000),
+    )
     with threadpool_limits(1):
         for fold in np.unique(folds):
             inside = folds != fold
-            if len(np.unique(y[inside])) < 2:
+            if len(np.unique(y[inside])) > 1:
+                predicted[~inside] = model.fit(columns[inside], y[inside]).predict(columns[~inside])
+            else:
                 predicted[~inside] = y[inside][0] if inside.any() else ""
-                continue
-            model = make_pipeline(
-                SimpleImputer(strategy="median", keep_empty_features=True),
-                StandardScaler(),
-                LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000),
-            )
-            predicted[~inside] = model.fit(columns[inside], y[inside]).predict(columns[~inside])
     return predicted
-
-
-def _image_folds(y: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Deal rows to folds one by one, each class evenly, whatever their groups."""
-    shuffled = np.random.default_rng(seed).permutation(len(y))
-    folds = np.empty(len(y), dtype=np.int64)
-    folds[shuffled] = pd.Series(y[shuffled]).groupby(y[shuffled]).cumcount().to_numpy() % max(2, count)
-    return folds

@@ -1,4 +1,4 @@
-"""The study's parameters: `params.yaml`, checked before anything runs, and the part of it that each stage is given."""
+"""The study's parameters: `params.yaml`, checked before anything runs, and the part of it that each stage is handed."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ class BadParams(ValueError):
 
 
 class Study(Block):
-    """All of `params.yaml`, or the part of it that one stage was given (the rest is None)."""
+    """All of `params.yaml`, or the part of it that a stage was handed (the rest is None)."""
 
     data: schema.Data | None = None
     split: schema.Split | None = None
@@ -54,8 +54,8 @@ class Study(Block):
                     raise ValueError(f"defaults.{name}: {unknown(str(key), experiments.KEYS, 'key')}")
         if isinstance(values.get("train"), dict):
             values["train"] = {
-                name: experiments.completed(f"train.{name}", given, defaults)
-                for name, given in values["train"].items()
+                name: experiments.completed(f"train.{name}", keys, defaults)
+                for name, keys in values["train"].items()
             }
         return values
 
@@ -77,77 +77,65 @@ def load(path: Path | None = None) -> Study:
     Raises BadParams where the file is missing, is no YAML, misses a block, or holds a key or value that it may not.
     """
     path = path or paths.PARAMS
+    restore = "`git checkout params.yaml` brings it back."
     try:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BadParams(f"{path}: no such file. `git checkout params.yaml` brings it back.") from None
+        raise BadParams(f"{path}: no such file. {restore}") from None
     except YAMLError as error:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
-        raise BadParams(f"{path} holds no blocks. `git checkout params.yaml` brings it back.")
-    missing = [name for name in (*Study.model_fields, "defaults") if raw.get(name) is None]
+        raise BadParams(f"{path} holds no blocks. {restore}")
     study = parse(raw, path.name)
-    if missing:
-        raise BadParams(
-            f"{path.name}: block '{missing[0]}' is missing. `git checkout params.yaml` brings it back."
-        )
-    for name, experiment in study.train.items():
-        if experiment.task not in study.tasks:
-            raise BadParams(
-                f"{path.name}: train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}"
-            )
-    check_ensembles(study, path.name)
-    check_search(study, path.name)
-    for where, names in (
-        ("external", study.split.external),
-        ("held_out", filter(None, [study.split.held_out])),
-    ):
-        for name in names:
-            if name not in study.data.sources:
-                raise BadParams(f"{path.name}: split.{where}: {unknown(name, study.data.sources, 'source')}")
-    if study.split.scheme == "leave_one_source_out" and len(study.data.sources) < 2 + len(
-        study.split.external
-    ):
-        raise BadParams(
-            f"{path.name}: split.scheme: leave_one_source_out needs two sources to learn from and test on"
-        )
-    if set(study.split.external) == set(study.data.sources):
-        raise BadParams(f"{path.name}: split.external holds every source: none is left to learn from")
-    idle = set(study.tasks) - {experiment.task for experiment in study.train.values()}
-    if idle:
-        raise BadParams(
-            f"{path.name}: no experiment asks tasks.{min(idle)}. Remove the task, or add an experiment to train."
-        )
+    if missing := [name for name in (*Study.model_fields, "defaults") if raw.get(name) is None]:
+        raise BadParams(f"{path.name}: block '{missing[0]}' is missing. {restore}")
+    try:
+        _check_experiments(study)
+        check_tune(study.tune, study.train)
+        _check_sources(study)
+    except ValueError as error:
+        raise BadParams(f"{path.name}: {error}") from None
     return study
 
 
-def check_ensembles(study: Study, where: str) -> None:
-    """Raise BadParams for an ensemble whose task or members are unknown, of another task, or shortcut baselines."""
+def _check_experiments(study: Study) -> None:
+    """Raise ValueError for unknown or idle tasks, and for ensembles of what does not belong together."""
+    for name, experiment in study.train.items():
+        if experiment.task not in study.tasks:
+            raise ValueError(f"train.{name}.task: {unknown(experiment.task, study.tasks, 'task')}")
     for name, ensemble in study.ensembles.items():
-        here = f"{where}: ensembles.{name}"
+        key = f"ensembles.{name}"
         if name in study.train:
-            raise BadParams(f"{here}: an experiment has the same name")
+            raise ValueError(f"{key}: an experiment has the same name")
         if ensemble.task not in study.tasks:
-            raise BadParams(f"{here}.task: {unknown(ensemble.task, study.tasks, 'task')}")
+            raise ValueError(f"{key}.task: {unknown(ensemble.task, study.tasks, 'task')}")
         for member in ensemble.members:
             if member not in study.train:
-                raise BadParams(f"{here}.members: {unknown(member, study.train, 'experiment')}")
-            if study.train[member].task != ensemble.task:
-                raise BadParams(
-                    f"{here}.members: {member} answers the task {study.train[member].task}, not {ensemble.task}"
-                )
+                raise ValueError(f"{key}.members: {unknown(member, study.train, 'experiment')}")
+            task = study.train[member].task
+            if task != ensemble.task:
+                raise ValueError(f"{key}.members: {member} answers the task {task}, not {ensemble.task}")
             if study.train[member].baseline:
-                raise BadParams(
-                    f"{here}.members: {member} is a shortcut baseline, which a model must not lean on"
+                raise ValueError(
+                    f"{key}.members: {member} is a shortcut baseline, which a model must not lean on"
                 )
+    if idle := set(study.tasks) - {experiment.task for experiment in study.train.values()}:
+        raise ValueError(
+            f"no experiment asks tasks.{min(idle)}. Remove the task, or add an experiment to train."
+        )
 
 
-def check_search(study: Study, where: str) -> None:
-    """Raise BadParams for a search of an experiment that is unknown or not frozen, or at a setting that it cannot have."""
-    try:
-        check_tune(study.tune, study.train)
-    except ValueError as error:
-        raise BadParams(f"{where}: {error}") from None
+def _check_sources(study: Study) -> None:
+    """Raise ValueError for sources that are kept out and unknown, or where too few are left to learn from."""
+    split, sources = study.split, study.data.sources
+    kept_out = [("external", name) for name in split.external] + [("held_out", split.held_out)]
+    for key, name in kept_out:
+        if name is not None and name not in sources:
+            raise ValueError(f"split.{key}: {unknown(name, sources, 'source')}")
+    if split.scheme == "leave_one_source_out" and len(sources) < 2 + len(split.external):
+        raise ValueError("split.scheme: leave_one_source_out needs two sources to learn from and test on")
+    if set(split.external) == set(sources):
+        raise ValueError("split.external holds every source: none is left to learn from")
 
 
 def parse(raw: dict, where: str) -> Study:
@@ -158,10 +146,10 @@ def parse(raw: dict, where: str) -> Study:
         faults = []
         for fault in error.errors():
             # the tags of the two kinds of experiment are pydantic's, not the user's
-            keys = [str(k) for k in fault["loc"] if k not in ("classical", "network")]
-            found = f" (found {fault['input']!r})" if fault["type"] not in ("value_error", "missing") else ""
+            keys = [str(key) for key in fault["loc"] if key not in ("classical", "network")]
             place = f"{'.'.join(keys)}: " if keys else ""
-            faults.append(f"  {place}{fault['msg'].removeprefix('Value error, ')}{found}")
+            value = "" if fault["type"] in ("value_error", "missing") else f" (found {fault['input']!r})"
+            faults.append(f"  {place}{fault['msg'].removeprefix('Value error, ')}{value}")
         raise BadParams(f"{where} cannot be used:\n" + "\n".join(faults)) from None
 
 

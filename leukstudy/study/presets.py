@@ -12,35 +12,27 @@ from leukstudy.study import params, paths
 from leukstudy.study.schema import unknown
 
 BASE = "demo"  # the full, commented file that the other presets change; git's params.yaml is the same, byte for byte
-NAMED = (
-    "train",
-    "tasks",
-    "sources",
-    "ensembles",
-)  # blocks of named things: a preset removes one by giving it as null
+NAMED = ("train", "tasks", "sources", "ensembles")  # blocks of named things: a preset removes one by null
 
 
 def names() -> dict[str, str]:
     """Give each preset's name and the first line of its leading comment, sorted by name."""
-    found = {}
-    for file in sorted(paths.PRESETS.glob("*.yaml")):
-        first = file.read_text(encoding="utf-8").splitlines()[0]
-        found[file.stem] = first.lstrip("# ").strip()
-    return found
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(paths.PRESETS.glob("*.yaml"))}
+    return {name: text.splitlines()[0].lstrip("# ").strip() for name, text in texts.items()}
 
 
 def text_of(name: str) -> str:
     """Give the whole `params.yaml` that a preset stands for: the demo's, with the preset's values, comments kept.
 
-    Raises params.BadParams for a preset that does not exist, or whose result is not valid.
+    Raises params.BadParams for a preset that does not exist.
     """
     if name not in names():
         raise params.BadParams(unknown(name, names(), "preset"))
-    base_file = paths.PRESETS / f"{BASE}.yaml"
+    text = (paths.PRESETS / f"{BASE}.yaml").read_text(encoding="utf-8")
     if name == BASE:
-        return base_file.read_text(encoding="utf-8")
+        return text
     yaml = _yaml()
-    base = yaml.load(base_file.read_text(encoding="utf-8"))
+    base = yaml.load(text)
     for overlay in _overlays(yaml, name):
         _lay_over(base, overlay, named=False)
     stream = StringIO()
@@ -49,23 +41,17 @@ def text_of(name: str) -> str:
 
 
 def study_of(name: str) -> params.Study:
-    """Give the parameters that a preset stands for. Raises params.BadParams as `text_of` does."""
+    """Give the parameters that a preset stands for. Raises params.BadParams for an unknown or invalid preset."""
     return params.parse(YAML(typ="safe").load(text_of(name)), f"preset {name}")
 
 
 def write(name: str) -> Path | None:
     """Write a preset into `params.yaml`; give where the earlier file was kept, or None where nothing would be lost.
 
-    The earlier file is kept beside it, as `params.before-preset-<n>.yaml`, when it is not itself a preset. Raises params.BadParams as `text_of` does.
+    The earlier file is kept beside it, as `params.before-preset-<n>.yaml`, when it is not itself a preset. Raises
+    params.BadParams, with the file as it was, for a preset that does not exist or is not valid.
     """
     text = text_of(name)
-    kept = None
-    if paths.PARAMS.is_file():
-        earlier = paths.PARAMS.read_text(encoding="utf-8")
-        if all(earlier != text_of(known) for known in names()):
-            numbered = (paths.PARAMS.with_name(f"params.before-preset-{n}.yaml") for n in count(1))
-            kept = next(path for path in numbered if not path.exists())
-            kept.write_text(earlier, encoding="utf-8")
     part = paths.PARAMS.with_name("params.yaml.part")
     part.write_text(text, encoding="utf-8")
     try:
@@ -73,6 +59,13 @@ def write(name: str) -> Path | None:
     except params.BadParams:
         part.unlink()
         raise
+    kept = None
+    if paths.PARAMS.is_file():
+        earlier = paths.PARAMS.read_text(encoding="utf-8")
+        if earlier not in map(text_of, names()):
+            numbered = (paths.PARAMS.with_name(f"params.before-preset-{n}.yaml") for n in count(1))
+            kept = next(path for path in numbered if not path.exists())
+            kept.write_text(earlier, encoding="utf-8")
     os.replace(part, paths.PARAMS)
     return kept
 
@@ -95,11 +88,11 @@ def _lay_over(base: CommentedMap, overlay: CommentedMap, *, named: bool) -> None
 
 
 def _yaml() -> YAML:
+    """Reads and writes YAML with its comments, and `null` as it stands in the files, where ruamel would write nothing."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
-    # keep `null` as it stands in the files; ruamel would write an empty value
     yaml.representer.add_representer(
         type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
     )

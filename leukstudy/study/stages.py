@@ -35,56 +35,44 @@ class Stage:
 
 _RESULTS = ("train", "defaults", "tasks", "plots")
 _STAGES = (
-    (
-        "acquire",
-        "Which images does the study have, whose are they, which may a model learn from, and what could fool it?",
+    Stage(
+        1, "acquire", "Which images does the study have, whose are they, which may a model learn from, and what could fool it?",
         ("data", "split", "audit", "plots"),
     ),
-    (
-        "explore",
-        "What do the images look like, and could something other than the cell give the class away?",
+    Stage(
+        2, "explore", "What do the images look like, and could something other than the cell give the class away?",
         ("explore", "tasks", "plots"),
     ),
-    (
-        "prepare",
-        "Where is the cell in each image, what can be measured on it, and do the classes differ in it?",
+    Stage(
+        3, "prepare", "Where is the cell in each image, what can be measured on it, and do the classes differ in it?",
         ("prepare", "plots"),
     ),
-    (
-        "tune",
-        "Which settings of a head predict best on groups that it was not trained on?",
+    Stage(
+        4, "tune", "Which settings of a head predict best on groups that it was not trained on?",
         ("tune", "train", "defaults", "tasks"),
     ),
-    (
-        "train",
-        "What does this experiment learn from the training images, and when does it stop learning?",
+    Stage(
+        5, "train", "What does this experiment learn from the training images, and when does it stop learning?",
         ("train", "defaults", "tasks"),
     ),
-    (
-        "evaluate",
-        "How good is each model on groups it has never seen, how sure is that, and how far do shortcuts go?",
+    Stage(
+        6, "evaluate", "How good is each model on groups it has never seen, how sure is that, and how far do shortcuts go?",
         ("evaluate", "ensembles", *_RESULTS),
     ),
-    (
-        "interpret",
-        "What does each model decide by: the cell, or something else in the image?",
+    Stage(
+        7, "interpret", "What does each model decide by: the cell, or something else in the image?",
         ("interpret", *_RESULTS),
     ),
-    (
-        "errors",
-        "What did each model get wrong, was it sure of it, and do the errors come from a few groups?",
+    Stage(
+        8, "errors", "What did each model get wrong, was it sure of it, and do the errors come from a few groups?",
         ("errors", *_RESULTS),
     ),
-    (
-        "report",
-        "What does the study say, in one page that opens without a network?",
+    Stage(
+        9, "report", "What does the study say, in one page that opens without a network?",
         ("report", "ensembles", *_RESULTS),
     ),
-)
-STAGES: dict[str, Stage] = {
-    name: Stage(number, name, question, blocks)
-    for number, (name, question, blocks) in enumerate(_STAGES, start=1)
-}
+)  # fmt: skip
+STAGES = {stage.name: stage for stage in _STAGES}
 """Name -> stage, in the order of the run."""
 
 
@@ -97,14 +85,3 @@ def notebooks(experiments: list[str]) -> list[tuple[str, str]]:
         else:
             stems.append((stage.notebook(), f"{stage.title}: {stage.question}"))
     return stems
-
-
-def readme_table(experiment: str) -> str:
-    """README's table of the stages, in Markdown; of the stage that runs for each experiment, this one is linked."""
-    rows = ["| notebook, as it ran | its question |", "| --- | --- |"]
-    for stage in STAGES.values():
-        stem = stage.notebook(experiment if stage.each_experiment else None)
-        link = f"[{stage.number:02d} {stage.name}](reports/notebooks/{stem}.ipynb)"
-        note = " (one notebook an experiment)" if stage.each_experiment else ""
-        rows.append(f"| {link} | {stage.question}{note} |")
-    return "\n".join(rows)

@@ -43,15 +43,14 @@ class Tune(Block):
 
     @model_validator(mode="after")
     def _keys_of_a_head(self) -> "Tune":
-        for where, given in (("grid", self.grid), ("ranges", self.ranges)):
-            for key in given:
-                if key in NetworkSettings.model_fields and key not in KEYS:
-                    raise ValueError(
-                        f"{where}.{key} is no setting of a head alone, and embeddings stay as they are in a search; known: "
-                        f"{', '.join(KEYS)}"
-                    )
-                if key not in KEYS:
-                    raise ValueError(f"{where}: {unknown(key, KEYS, 'setting')}")
+        for block, values in (("grid", self.grid), ("ranges", self.ranges)):
+            for key in (key for key in values if key not in KEYS):
+                if key not in NetworkSettings.model_fields:
+                    raise ValueError(f"{block}: {unknown(key, KEYS, 'setting')}")
+                raise ValueError(
+                    f"{block}.{key} is no setting of a head alone, and embeddings stay as they are in a search; known: "
+                    f"{', '.join(KEYS)}"
+                )
         for key, values in self.ranges.items():
             if is_range(values) and values[0] >= values[1]:
                 raise ValueError(
@@ -94,19 +93,19 @@ def check(tune: Tune, train: Mapping[str, Experiment]) -> None:
     if tune.method == "none":
         return
     settings = train[tune.experiment]
-    frozen = [name for name, given in train.items() if getattr(given, "mode", "") == "frozen"]
+    frozen = [name for name, experiment in train.items() if getattr(experiment, "mode", "") == "frozen"]
     if tune.experiment not in frozen:
-        found = f"mode: {settings.mode}" if isinstance(settings, NetworkSettings) else "no network"
+        kind = f"mode: {settings.mode}" if isinstance(settings, NetworkSettings) else "no network"
         raise ValueError(
-            f"tune.experiment: {tune.experiment} is {found}, and a search trains heads of a frozen network; expected one of "
+            f"tune.experiment: {tune.experiment} is {kind}, and a search trains heads of a frozen network; expected one of "
             f"{', '.join(frozen) or '(none here: set tune.method: none)'}"
         )
-    where, values = ("grid", tune.grid) if tune.method == "grid" else ("ranges", tune.ranges)
-    for point in grid_points(values):  # of a range its two ends
+    block = "grid" if tune.method == "grid" else "ranges"
+    for point in grid_points(getattr(tune, block)):  # of a range its two ends
         try:
             at_point(settings, point)
         except ValidationError as error:
             fault = error.errors()[0]
-            key = ".".join(map(str, fault["loc"]))
-            said = fault["msg"].removeprefix("Value error, ")
-            raise ValueError(f"tune.{where} at {point}: {f'{key}: ' if key else ''}{said}") from None
+            key = "".join(f"{part}: " for part in fault["loc"][:1])
+            message = fault["msg"].removeprefix("Value error, ")
+            raise ValueError(f"tune.{block} at {point}: {key}{message}") from None

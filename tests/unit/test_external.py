@@ -7,8 +7,8 @@ from fabricate_records import record
 
 from leukstudy.evaluate.record import Identity, Provenance, Record, Unscored
 from leukstudy.evaluate.summary import evaluate_experiment, evaluate_external
-from leukstudy.models import fit as training
-from leukstudy.report.tables import external_html, external_markdown
+from leukstudy.models.fit import fit
+from leukstudy.report import tables
 from leukstudy.study.experiments import ClassicalSettings
 
 IDENTITY = Identity(
@@ -76,14 +76,14 @@ def test_a_source_without_a_class_says_why_it_has_no_score(predictions):
     found = external(predictions)
     assert found["far"].unscored == "no image of class healthy among its 20: recall and AUROC have no answer"
     whole = record(external=found)
-    text = external_html([whole])
+    sections = tables.external([whole])
+    text = "\n".join(section.html() for section in sections)
     assert "external validation on near" in text and "0.500" in text
     assert "external validation on far: no image of class healthy" in text
-    told = external_markdown([whole])
-    assert "#### detection: external validation on near" in told and "| e | cnn | model |" in told
-    assert "no image of class healthy among its 20" in told
-    nothing = [record(), record(external={})]
-    assert external_html(nothing) == external_markdown(nothing) == ""
+    markdown = "\n".join(section.markdown() for section in sections)
+    assert "#### detection: external validation on near" in markdown and "| e | cnn | model |" in markdown
+    assert "no image of class healthy among its 20" in markdown
+    assert tables.external([record(), record(external={})]) == []
 
 
 def test_external_rows_are_predicted_and_teach_nothing():
@@ -96,12 +96,12 @@ def test_external_rows_are_predicted_and_teach_nothing():
         class_weight="balanced", resample="none",
     )  # fmt: skip
     groups = np.array([f"g{i // 6}" for i in range(120)])
-    told = {"features": features, "y": y, "split": split, "classes": ["a", "b"], "groups": groups}
-    fit = training.fit(settings, **told, say=lambda _: None)
-    assert fit.probabilities.shape == (120, 2)
-    told["y"] = np.where(split == "external", 1 - y, y)  # wrong labels outside change nothing inside
-    again = training.fit(settings, **told, say=lambda _: None)
-    np.testing.assert_array_equal(fit.probabilities, again.probabilities)
-    told["split"] = np.where(np.arange(120) == 0, "external", split)  # the first image of a training group
+    columns = {"features": features, "y": y, "split": split, "classes": ["a", "b"], "groups": groups}
+    whole = fit(settings, **columns, say=lambda _: None)
+    assert whole.probabilities.shape == (120, 2)
+    columns["y"] = np.where(split == "external", 1 - y, y)  # wrong labels outside change nothing inside
+    again = fit(settings, **columns, say=lambda _: None)
+    np.testing.assert_array_equal(whole.probabilities, again.probabilities)
+    columns["split"] = np.where(np.arange(120) == 0, "external", split)  # the first image of a training group
     with pytest.raises(ValueError, match="in more than one part of the split"):
-        training.fit(settings, **told, say=lambda _: None)
+        fit(settings, **columns, say=lambda _: None)

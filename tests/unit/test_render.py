@@ -141,7 +141,7 @@ def test_local_pictures_of_a_notebook_are_embedded(tmp_path, png):
 
 
 @pytest.mark.parametrize(
-    ("markup", "said"),
+    ("markup", "names"),
     [
         ('<img src="https://example.org/x.png">', "example.org"),
         ('<script>fetch("x")</script>', "script"),
@@ -149,10 +149,10 @@ def test_local_pictures_of_a_notebook_are_embedded(tmp_path, png):
         ("<style>@import 'https://example.org/a.css';</style>", "example.org/a.css"),
     ],
 )
-def test_notebook_that_needs_the_network_is_refused_and_nothing_is_written(tmp_path, markup, said):
+def test_notebook_that_needs_the_network_is_refused_and_nothing_is_written(tmp_path, markup, names):
     output = v4.new_output("display_data", data={"text/html": markup, "text/plain": "-"})
     nbformat.write(notebook(v4.new_code_cell("show()", outputs=[output])), tmp_path / "n.ipynb")
-    with pytest.raises(RenderError, match=said):
+    with pytest.raises(RenderError, match=names):
         render_notebook(tmp_path / "n.ipynb", tmp_path / "n.html", "n")
     assert not (tmp_path / "n.html").exists()
 
@@ -211,15 +211,6 @@ def test_index_shows_everything_and_escapes_what_comes_from_data(tmp_path, png):
 def test_index_of_real_data_has_no_banner(tmp_path, png):
     out = render_index(tmp_path / "index.html", report(synthetic=False))
     assert "SYNTHETIC" not in Parsed(out).text
-
-
-def test_index_takes_optional_parts(tmp_path, png):
-    out = render_index(
-        tmp_path / "index.html",
-        report(reproduce=["leukstudy preset demo"]),
-    )
-    assert "leukstudy preset demo" in Parsed(out).text
-    assert "make study" not in Parsed(out).text
 
 
 def test_links_inside_the_index_lead_somewhere(tmp_path, png):

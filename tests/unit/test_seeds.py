@@ -159,12 +159,6 @@ def test_seeds_are_read_from_their_places_in_one_order(build):
     assert list(read_seeds("e", [7], build)) == [7]
 
 
-@pytest.mark.parametrize("seeds", [[], [7, 7]])
-def test_impossible_seeds_are_refused(build, seeds):
-    with pytest.raises(ValueError, match="at least one, each once"):
-        read_seeds("e", seeds, build)
-
-
 def test_a_missing_seed_is_named(build):
     with pytest.raises(BadPredictions, match=r"seeds.10\.csv: no such file; run the train stage"):
         read_seeds("e", [7, 10], build)

@@ -20,10 +20,15 @@ def test_every_notebook_is_a_stages():
     ]
 
 
-def test_readme_shows_the_table():
-    assert f"\n{stages.readme_table('typing-cnn')}\n" in (paths.ROOT / "README.md").read_text(
-        encoding="utf-8"
-    )
+def test_readme_lists_the_stages_and_links_one_executed_notebook_of_each():
+    rows = ["| notebook, as it ran | its question |", "| --- | --- |"]
+    for stage in STAGES.values():
+        stem = stage.notebook("typing-cnn" if stage.each_experiment else None)
+        note = " (one notebook an experiment)" if stage.each_experiment else ""
+        link = f"[{stage.number:02d} {stage.name}](reports/notebooks/{stem}.ipynb)"
+        rows.append(f"| {link} | {stage.question}{note} |")
+    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n" + "\n".join(rows) + "\n" in text
 
 
 def test_executed_notebooks_come_in_the_order_of_the_run_one_an_experiment():

@@ -10,8 +10,7 @@ from leukstudy.evaluate.published import NOT_COMPARABLE, published
 from leukstudy.report.tables import (
     PUBLISHED,
     notes,
-    results_html,
-    results_markdown,
+    results,
     results_table,
     shorten,
     split_statement,
@@ -50,7 +49,8 @@ def test_results_table_puts_models_first_then_baselines_then_published():
     assert (ours["Split level"], ours["Groups"], ours["Images"]) == ("patient", "12", "1200")
     quoted = table.set_index("Model").loc["DenseNet201"]
     assert quoted["Accuracy"] == "0.972"
-    assert quoted["Specificity"] == "–" if "Specificity" in table else True
+    assert quoted["Recall (sensitivity)"] == "0.940"
+    assert (quoted["Groups"], quoted["Images"]) == ("–", "–")
     assert quoted["Split level"] == "image-level, unnamed data"
     assert "Paper B" in quoted["Experiment"]
 
@@ -70,11 +70,11 @@ def test_a_value_without_an_interval_stands_alone_and_a_note_says_why():
 
 
 def test_several_seeds_show_their_range_their_number_and_what_it_means():
-    one = record("detection-forest", seeds=[7])
-    table = results_table([seeded(), one], published("detection"))
+    single = record("detection-forest", seeds=[7])
+    table = results_table([seeded(), single], published("detection"))
     assert table["AUROC"].tolist()[:2] == ["0.953 [0.903, 0.993] (0.943–0.973)", "0.953 [0.903, 0.993]"]
     assert table["Seeds"].tolist()[:3] == ["3", "1", "–"]
-    said = " ".join(notes([seeded(), one]))
+    said = " ".join(notes([seeded(), single]))
     assert "mean over the seeds" in said
     assert "the same resampled patients for all seeds" in said
     html = to_html(table)
@@ -84,7 +84,7 @@ def test_several_seeds_show_their_range_their_number_and_what_it_means():
     )
     lone = to_html(results_table([record(metrics=estimates(3, interval=False), seeds=[7, 8, 9])]))
     assert '0.953 <span class="interval">(0.943–0.973)</span>' in lone
-    assert "0.953 \\[0.903, 0.993\\] (0.943–0.973)" in results_markdown([seeded()], synthetic=False)
+    assert "0.953 \\[0.903, 0.993\\] (0.943–0.973)" in results([seeded()]).markdown()
 
 
 def test_one_seed_looks_as_it_did():
@@ -95,11 +95,11 @@ def test_one_seed_looks_as_it_did():
 
 def test_ensembles_stand_between_models_and_baselines_with_their_members_named():
     combined = record("detection-both", "ensemble", model="mean of detection-cnn, detection-forest", seeds=[])
-    given = [record("detection-colour", "baseline", seeds=[7]), combined, record(seeds=[7])]
-    table = results_table(given)
+    mixed = [record("detection-colour", "baseline", seeds=[7]), combined, record(seeds=[7])]
+    table = results_table(mixed)
     assert table["Kind"].tolist() == ["model", "ensemble", "shortcut baseline"]
     assert table["Model"].tolist()[1] == "mean of detection-cnn, detection-forest"
-    assert any("fitted on the validation split alone" in note for note in notes(given))
+    assert any("fitted on the validation split alone" in note for note in notes(mixed))
     assert not any("Ensembles" in note for note in notes([record()]))
     assert results_table([seeded(), combined])["Seeds"].tolist() == ["3", "–"]
     assert 'class="kind-ensemble"' in to_html(table)
@@ -135,11 +135,11 @@ def test_notes_are_said_once_and_when_they_apply():
     assert NOT_COMPARABLE not in notes([record()], published("no such question"))
 
 
-def test_synthetic_data_is_bold_only_when_told_so():
-    html = results_html([record()], synthetic=True)
-    assert "<strong>SYNTHETIC DATA</strong>" in html
-    assert "**SYNTHETIC DATA**" in results_markdown([record()], synthetic=True)
-    for text in (results_html([record()], synthetic=False), results_markdown([record()], synthetic=False)):
+def test_synthetic_data_is_bold_where_a_record_says_so():
+    drawn, photographed = results([record(synthetic=True)]), results([record()])
+    assert "<strong>SYNTHETIC DATA</strong>" in drawn.html()
+    assert "**SYNTHETIC DATA**" in drawn.markdown()
+    for text in (photographed.html(), photographed.markdown()):
         assert "SYNTHETIC" not in text
 
 
