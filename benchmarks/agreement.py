@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import pandas as pd
 
-from leukstudy.imaging.features import FEATURES, morphology_features
+from leukstudy.imaging.dictionary import FEATURES
+from leukstudy.imaging.features import morphology_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.quality import judge
 from leukstudy.imaging.segment import label_cells, segment_nuclei
@@ -53,7 +54,7 @@ def main() -> None:
         mean = true[name].mean()
         r = measured[name].corr(true[name])
         print(
-            f"| {name} | {FEATURES[name][0]} | {mean:.3g} | {bias:.3g} | {low:.3g} to {high:.3g} | {bias / mean:.1%} | {r:.3f} |"
+            f"| {name} | {FEATURES[name].unit} | {mean:.3g} | {bias:.3g} | {low:.3g} to {high:.3g} | {bias / mean:.1%} | {r:.3f} |"
         )
 
 

@@ -5,7 +5,6 @@ python benchmarks/audit.py [FOLDER]        (about two minutes; only ratios of on
 Without a folder of images, drawn ones are saved as JPEG of 224 x 224.
 """
 
-import os
 import resource
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import numpy as np
 from leukstudy.audit.hash_index import MAX_DISTANCE, TURNED_DISTANCE, pairs, turn
 from leukstudy.data.identify import identify_all
 from leukstudy.imaging.io import is_image_file
+from leukstudy.imaging.workers import cores
 from leukstudy.phantom import write_phantom
 
 COUNTS = (1_000, 10_000, 100_000)
@@ -62,9 +62,9 @@ def drawn(folder: Path, images: int = 400) -> Path:
 
 def catalogue(paths: list[Path]) -> None:
     """Images a second and peak memory of `identify_all`, by the number of images (a folder read again and again)."""
-    cores = os.cpu_count() or 1
+    workers = cores()
     print(
-        f"| images | images/s, {cores} workers | images/s, 1 | ratio | peak memory, MB |\n| ---: | ---: | ---: | ---: | ---: |"
+        f"| images | images/s, {workers} workers | images/s, 1 | ratio | peak memory, MB |\n| ---: | ---: | ---: | ---: | ---: |"
     )
     for count in (1_000, 4_000, 16_000):
         files = (paths * (count // len(paths) + 1))[:count]

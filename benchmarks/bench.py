@@ -4,7 +4,6 @@ python benchmarks/bench.py     (part of `make bench`, which takes six minutes; r
 run mean anything)
 """
 
-import os
 import resource
 import tempfile
 import time
@@ -15,7 +14,8 @@ import numpy as np
 
 from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging.batch import prepare_all
-from leukstudy.imaging.segment import METHODS
+from leukstudy.imaging.segment import segment_nuclei
+from leukstudy.imaging.workers import cores
 from leukstudy.phantom import write_phantom
 
 PATIENTS = {"healthy": 12, "ALL": 12, "AML": 12, "CLL": 12, "CML": 12}
@@ -38,22 +38,22 @@ def row(what: str, images: int, ours: float, other: str, theirs: float) -> None:
 
 def main() -> None:
     """Measure and print the table."""
-    cores = os.cpu_count() or 1
+    workers = cores()
     print(
-        f"{cores} cores\n\n| what | images/s | beside | images/s | ratio |\n| --- | ---: | --- | ---: | ---: |"
+        f"{workers} cores\n\n| what | images/s | beside | images/s | ratio |\n| --- | ---: | --- | ---: | ---: |"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = sum(PATIENTS.values()) * 10
         given = {"seed": 1, "patients": PATIENTS}
-        all_cores = timed(lambda: write_phantom(folder / "all", **given, workers=cores))
+        all_cores = timed(lambda: write_phantom(folder / "all", **given, workers=workers))
         one_core = timed(lambda: write_phantom(folder / "one", **given, workers=1))
-        row(f"draw the phantom, {cores} processes", count, all_cores, "1 process", one_core)
+        row(f"draw the phantom, {workers} processes", count, all_cores, "1 process", one_core)
 
         root = folder / "one"
         all_cores = timed(lambda: catalogue(root, "phantom"))
         one_core = timed(lambda: catalogue(root, "phantom", workers=1))
-        row(f"catalogue 96x96 PNG, {cores} threads", count, all_cores, "1 thread", one_core)
+        row(f"catalogue 96x96 PNG, {workers} threads", count, all_cores, "1 thread", one_core)
 
         manifest = catalogue(root, "phantom")
         how = {
@@ -65,12 +65,12 @@ def main() -> None:
         }
         all_cores = timed(lambda: prepare_all(root, manifest, folder / "a", **how))
         one_core = timed(lambda: prepare_all(root, manifest, folder / "b", **how, workers=1))
-        row(f"prepare, segment, measure, {cores} processes", count, all_cores, "1 process", one_core)
+        row(f"prepare, segment, measure, {workers} processes", count, all_cores, "1 process", one_core)
 
         images = np.load(folder / "a" / "images.npy")
         for method in ("stain", "otsu_green3"):
-            ours = timed(lambda method=method: [METHODS[method](image) for image in images])
-            paper = timed(lambda: [METHODS["otsu_grey"](image) for image in images])
+            ours = timed(lambda method=method: [segment_nuclei(image, method) for image in images])
+            paper = timed(lambda: [segment_nuclei(image, "otsu_grey") for image in images])
             row(f"nuclei by {method}, 1 core", count, ours, "otsu_grey (paper A)", paper)
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 

@@ -18,8 +18,9 @@ import pandas as pd
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.imaging.features import all_features
 from leukstudy.imaging.io import read_image
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
 from leukstudy.phantom import write_phantom
+from leukstudy.study.methods import SEGMENTATIONS
 
 PATIENTS = {"healthy": 4, "ALL": 4, "AML": 4, "CLL": 4, "CML": 4}
 
@@ -67,7 +68,7 @@ def main() -> None:
         (path,) = (folder / "field" / "CML").glob("*.png")
         field = read_image(path)
         print(f"| at 224 x 224, one core ({len(images)} images) | images/s |\n| --- | ---: |")
-        for method in METHODS:
+        for method in SEGMENTATIONS:
             taken = seconds(lambda method=method: [segment_nuclei(rgb, method) for rgb in images])
             print(f"| nuclei, {method} | {len(images) / taken:,.0f} |", flush=True)
         for what, work in (

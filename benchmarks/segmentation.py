@@ -3,7 +3,7 @@
     python benchmarks/segmentation.py assets/phantom
     python benchmarks/segmentation.py ../shared/data/zheng-wbc-1
     python benchmarks/segmentation.py ../shared/data/bccd
-    python -m leukstudy.phantom --help      draws fields of view, whose cells are numbered
+    leukstudy phantom --help                draws fields of view, whose cells are numbered
 
 Truth: 0 background, 128 cytoplasm, 255 nucleus (nucleus > 192, cell > 64), in `_truth/<class>/<name>.png` (phantom; with
 `_truth/instances/...` for fields) or, as Zheng delivers it, in `NNN.png` beside `NNN.bmp`, cell types in labels.csv. BCCD's
@@ -21,9 +21,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from leukstudy.imaging.dictionary import QUALITY
 from leukstudy.imaging.io import read_image
-from leukstudy.imaging.quality import QUALITY, judge
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.imaging.quality import judge
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
+from leukstudy.study.methods import SEGMENTATIONS
 
 ZHENG_TYPES = {1: "neutrophil", 2: "lymphocyte", 3: "monocyte", 4: "eosinophil", 5: "basophil"}
 WORST = 8
@@ -127,7 +129,7 @@ def measure(case: Case) -> tuple[dict, dict, np.ndarray | None]:
     """Scores of every method, flags, and the counts of `matches`."""
     row: dict = {"name": case.name, "kind": case.kind}
     nuclei = segment_nuclei(case.rgb)
-    for method in METHODS:
+    for method in SEGMENTATIONS:
         mask = nuclei if method == "stain" else segment_nuclei(case.rgb, method)
         row[f"nuclei, {method}"] = dice(mask, case.nucleus)
     cells = segment_cells(case.rgb, nuclei)

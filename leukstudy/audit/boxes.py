@@ -1,74 +1,88 @@
-"""Where something is burnt into the pictures: how the audit writes it down, and what `prepare.mask_boxes: auto` reads."""
+"""Where something is burnt into the pictures: what the audit hands on, and what `prepare.mask_boxes` paints over."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom as shares of the image, from its top left."""
+OVERLAYS = {"image_id": "str", "source": "str", "left": "float64", "top": "float64", "right": "float64", "bottom": "float64"}  # fmt: skip
+"""The columns of build/audit/overlays.csv: a row for each image and each box in which it shows something burnt in."""
 
 # Boxes are painted over with this share of the image around the hard edges: what is burnt in has soft edges and a ground.
 _MARGIN = 0.02
-_PLACE = r"x (?P<left>\d\.\d\d)-(?P<right>\d\.\d\d), y (?P<top>\d\.\d\d)-(?P<bottom>\d\.\d\d)$"
 
 
-def place(box: Sequence[float]) -> str:
-    """Where a box lies, in words, rounded outwards to hundredths.
+class Box(NamedTuple):
+    """A part of an image: its sides as shares of the image's width and height, counted from the top left.
 
-    >>> place((0.866, 0.911, 1.0, 0.987))
+    >>> str(Box(0.866, 0.911, 1.0, 0.987).outwards())
     'x 0.86-1.00, y 0.91-0.99'
     """
-    left, top = (np.floor(100 * value + 1e-6) / 100 for value in box[:2])
-    right, bottom = (np.ceil(100 * value - 1e-6) / 100 for value in box[2:])
-    return f"x {left:.2f}-{right:.2f}, y {top:.2f}-{bottom:.2f}"
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __str__(self) -> str:
+        return f"x {self.left:.2f}-{self.right:.2f}, y {self.top:.2f}-{self.bottom:.2f}"
+
+    def outwards(self) -> "Box":
+        """The box with its sides moved outwards to whole hundredths."""
+        low = (float(np.floor(100 * side + 1e-6)) / 100 for side in self[:2])
+        high = (float(np.ceil(100 * side - 1e-6)) / 100 for side in self[2:])
+        return Box(*low, *high)
+
+    def widened(self) -> "Box":
+        """The box with the margin that is painted over around it, within the image."""
+        low = (round(max(0.0, side - _MARGIN), 2) for side in self[:2])
+        high = (round(min(1.0, side + _MARGIN), 2) for side in self[2:])
+        return Box(*low, *high)
 
 
-def overlays(details: pd.DataFrame) -> dict[Box, list[str]]:
-    """What to paint over, by the details of an audit: box, with a margin -> image_id of those in which it was seen.
+def overlay_table(overlays: Sequence[tuple[Box, pd.DataFrame]]) -> pd.DataFrame:
+    """The boxes and the images (rows with image_id and source) that show them, with the columns of `OVERLAYS`."""
+    rows = [
+        (image_id, source, *box.outwards())
+        for box, images in overlays
+        for image_id, source in zip(images["image_id"], images["source"], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(OVERLAYS)).astype(OVERLAYS)
 
-    `details` has the columns check, image_id and note, as `leukstudy.audit` gives them. The overlay of most images
-    comes first. Strokes that stand at no fixed place have no box; where nothing was found nothing is given.
+
+def chosen(setting: str | Sequence[Sequence[float]], overlays: Path) -> dict[Box, list[str]]:
+    """The boxes to paint over: for `auto` those of the audit (its overlays.csv) with a margin, else those of `setting`.
+
+    Box -> image_id of the images in which the audit saw something there, the box of most images first; no images are
+    named for boxes of the parameters.
     """
-    rows = details[details["check"] == "overlay"]
-    said = rows["note"].astype("str").str.extract(_PLACE).dropna().astype(float)
-    found: dict[Box, list[str]] = {}
-    sides = [said[side] for side in ("left", "top", "right", "bottom")]
-    for box, own in rows.loc[said.index].groupby(sides, sort=True):
-        wider = (
-            *(max(0, value - _MARGIN) for value in box[:2]),
-            *(min(1, value + _MARGIN) for value in box[2:]),
-        )
-        found[tuple(round(float(value), 2) for value in wider)] = own["image_id"].tolist()
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+    if setting != "auto":
+        return {Box(*map(float, box)): [] for box in setting}
+    table = pd.read_csv(overlays, dtype=OVERLAYS, keep_default_na=False)
+    by_box = table.groupby(list(Box._fields))["image_id"]
+    boxes = {Box(*sides).widened(): image_ids.tolist() for sides, image_ids in by_box}
+    return dict(sorted(boxes.items(), key=lambda item: -len(item[1])))
 
 
-def chosen(setting: str | Sequence[Sequence[float]], details: Path) -> dict[Box, list[str]]:
-    """The boxes of `prepare.mask_boxes`: those of the audit (its details.csv) for `auto`, else those given.
-
-    Box -> image_id of the images in which the audit saw an overlay there; none are named for given boxes.
-    """
-    if setting == "auto":
-        return overlays(pd.read_csv(details, usecols=["check", "image_id", "note"], dtype="str"))
-    return {tuple(float(value) for value in box): [] for box in setting}
-
-
-def one_each(kept: pd.DataFrame, found: Mapping[Box, Sequence[str]]) -> pd.Series:
+def one_each(kept: pd.DataFrame, boxes: Mapping[Box, Sequence[str]]) -> pd.Series:
     """The path of one image of each label: the first in which an overlay was seen, else the first; index: label."""
-    seen = kept["image_id"].isin([image for images in found.values() for image in images])
+    seen = kept["image_id"].isin([image_id for image_ids in boxes.values() for image_id in image_ids])
     return kept.loc[seen.sort_values(ascending=False, kind="stable").index].groupby("label")["path"].first()
 
 
-def sentence(setting: str | Sequence, found: Mapping[Box, Sequence[str]], kept: pd.DataFrame) -> str:
+def sentence(setting: str | Sequence, boxes: Mapping[Box, Sequence[str]], kept: pd.DataFrame) -> str:
     """What `prepare.mask_boxes` paints over in the images of `kept`, and in how many something is burnt in there."""
-    if not found:
-        why = "; the audit found nothing burnt in" if setting == "auto" else ""
-        return f"mask_boxes: no part of the images is painted over{why}"
-    said = []
-    for box, images in found.items():
-        share = kept["image_id"].isin(images).groupby(kept["label"]).mean()
-        seen = f" ({', '.join(f'{label} {part:.0%}' for label, part in share.items())})" if images else ""
-        number = f"; something burnt in was seen there in {len(images):,}" if images else ""
-        said.append(f"{place(box)} is painted over in all {len(kept):,} images{number}{seen}")
-    return f"mask_boxes{' (auto)' if setting == 'auto' else ''}: " + "; ".join(said)
+    if not boxes:
+        reason = "; the audit found nothing burnt in" if setting == "auto" else ""
+        return f"mask_boxes: no part of the images is painted over{reason}"
+    parts = []
+    for box, image_ids in boxes.items():
+        part = f"{box.outwards()} is painted over in all {len(kept):,} images"
+        if image_ids:
+            share = kept["image_id"].isin(image_ids).groupby(kept["label"]).mean()
+            by_label = ", ".join(f"{label} {value:.0%}" for label, value in share.items())
+            part += f"; something burnt in was seen there in {len(image_ids):,} ({by_label})"
+        parts.append(part)
+    return f"mask_boxes{' (auto)' if setting == 'auto' else ''}: " + "; ".join(parts)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from leukstudy.audit.boxes import place
+from leukstudy.audit.boxes import overlay_table
 from leukstudy.audit.findings import Finding, Thresholds, count
 from leukstudy.audit.overlay import corner_mask, find_overlays, has_mark, marks, merge
 from leukstudy.audit.shortcuts import shortcut
@@ -15,33 +15,34 @@ _STROKES, _FEWEST = 0.25, 8
 
 def overlay_finding(
     kept: pd.DataFrame, root: Path, thresholds: Thresholds, *, workers: int | None = None
-) -> Finding:
+) -> tuple[Finding, pd.DataFrame]:
     """Text, scale bars and frames: at one place (`overlay.find_overlays`), or strokes that move from image to image.
 
     `kept` has the manifest's columns and those of `MEASURES`. The verdict is fail where the patch alone tells a
     class from the rest, on held-out groups and above chance, or where classes differ in having it by a half or more.
+    Gives the finding and the table of boxes (`boxes.OVERLAYS`); strokes at no fixed place have no box.
     """
     groups = merge(find_overlays(kept, root, workers=workers))
     if not groups:
-        return _moving(kept)
-    words, details, tied, masks = [], [], False, []
+        return _moving(kept), overlay_table([])
+    words, details, confounded, masks, overlays = [], [], False, [], []
     for box, templates in groups:
         seen = marks(kept, root, box, templates, workers=workers)
         marked = has_mark(seen["match"])
         share = marked.groupby(kept["label"]).mean()
-        left, top, right, bottom = box
         text = (
-            f"Hard edges that stand still at x {left:.2f} to {right:.2f}, y {top:.2f} to {bottom:.2f} (from the top left), "
-            f"in {count(int(marked.sum()), 'image')}: {', '.join(f'{label} {part:.0%}' for label, part in share.items())}"
+            f"Hard edges that stand still at x {box.left:.2f} to {box.right:.2f}, y {box.top:.2f} to {box.bottom:.2f} "
+            f"(from the top left), in {count(int(marked.sum()), 'image')}: "
+            f"{', '.join(f'{label} {part:.0%}' for label, part in share.items())}"
         )
         features = tuple(f"patch_{name}" for name in seen.columns[1:])
         patch = seen.iloc[:, 1:].set_axis(list(features), axis=1)
-        told = shortcut(pd.concat([kept, patch], axis=1), features, threshold=thresholds.shortcut_auroc)
-        if told is not None:
-            label = max(told.classes, key=told.classes.get)
-            text += f"; that patch alone tells {label} from the rest with AUROC {told.best:.2f} on held-out groups"
-            tied |= told.best >= thresholds.shortcut_auroc and told.p <= thresholds.shortcut_p
-        tied |= bool(share.max() - share.min() >= 0.5)
+        reached = shortcut(pd.concat([kept, patch], axis=1), features, threshold=thresholds.shortcut_auroc)
+        if reached is not None:
+            label = max(reached.classes, key=reached.classes.get)
+            text += f"; that patch alone tells {label} from the rest with AUROC {reached.best:.2f} on held-out groups"
+            confounded |= reached.best >= thresholds.shortcut_auroc and reached.p <= thresholds.shortcut_p
+        confounded |= bool(share.max() - share.min() >= 0.5)
         words.append(text)
         mask = corner_mask(box)
         masks.append(
@@ -49,16 +50,17 @@ def overlay_finding(
             if mask
             else "crop the pictures where it lies in no corner"
         )
-        where = f"at {place(box)}"
+        overlays.append((box, kept[marked]))
         details += [
-            (image, "", float(match), f"{label}: {match:.0%} of its edges {where}")
+            (image, "", float(match), f"{label}: {match:.0%} of its edges at {box.outwards()}")
             for image, label, match in zip(
                 kept["image_id"][marked], kept["label"][marked], seen["match"][marked], strict=True
             )
         ]
     advice = f"set prepare.mask_boxes to auto, or {'; '.join(masks)}.".capitalize()
     advice += " Then look at the corner baseline again."
-    return Finding("overlay", "fail" if tied else "warn", "; ".join(words) + ".", advice, details)
+    finding = Finding("overlay", "fail" if confounded else "warn", "; ".join(words) + ".", advice, details)
+    return finding, overlay_table(overlays)
 
 
 def _moving(kept: pd.DataFrame) -> Finding:

@@ -6,32 +6,7 @@ from dataclasses import dataclass, field, fields
 import pandas as pd
 
 from leukstudy.data import DataProblem
-
-CHECKS: dict[str, str] = {
-    "exact_duplicates": "Is any picture there twice, by its bytes or its pixels?",
-    "near_duplicates": "Are there copies that were re-encoded, resized, brightened or turned, or fields shot twice?",
-    "label_conflicts": "Does one patient, or one picture, stand under several labels?",
-    "groups_across_splits": "Does a group, or a near duplicate, stand in more than one of train, val and test?",
-    "class_by_source": "Does the source give the class away?",
-    "class_by_camera": "Does the camera named in the files give the class away?",
-    "class_by_size": "Does the size of the pictures give the class away?",
-    "class_by_format": "Does the file format give the class away?",
-    "class_by_file_size": "Is a class alone in its range of file sizes?",
-    "shortcut_background": "Does the background's colour alone tell the classes apart?",
-    "shortcut_borders": "Do borders and corners alone tell the classes apart?",
-    "shortcut_brightness": "Do brightness and contrast alone tell the classes apart?",
-    "shortcut_file_size": "Does the file size alone tell the classes apart?",
-    "shortcut_image_size": "Does the image size alone tell the classes apart?",
-    "overlay": "Is text, a scale bar or a frame burnt into the pictures?",
-    "out_of_focus": "Are pictures out of focus?",
-    "exposure": "Are pictures over- or underexposed?",
-    "nearly_empty": "Are pictures nearly empty?",
-    "few_groups": "Has every class enough groups for the split and the folds?",
-}
-"""Name -> question of every check, in the order in which they are reported."""
-
-VERDICTS = ("pass", "warn", "fail")
-"""`fail`: results on these data cannot be trusted as they are; `warn`: read on, and with caution."""
+from leukstudy.study.checks import CHECKS
 
 FINDINGS = {"check": "str", "verdict": "str", "found": "str", "images": "int64", "examples": "str", "advice": "str"}  # fmt: skip
 """The columns of the findings, one row a check: what was found in a sentence, and how many images it concerns."""
@@ -62,20 +37,20 @@ class Thresholds:
     min_groups: int = 5
 
     @classmethod
-    def of(cls, given: "Mapping[str, float] | object | None") -> "Thresholds":
+    def of(cls, limits: "Mapping[str, float] | object | None") -> "Thresholds":
         """Thresholds from a mapping, or an object with such attributes; what it lacks has its default.
 
         Raises ValueError for a key of a mapping that is no threshold.
         """
-        names = [one.name for one in fields(cls)]
-        if given is None or isinstance(given, cls):
-            return given or cls()
-        if isinstance(given, Mapping):
-            wrong = [name for name in given if name not in names]
+        names = [threshold.name for threshold in fields(cls)]
+        if limits is None or isinstance(limits, cls):
+            return limits or cls()
+        if isinstance(limits, Mapping):
+            wrong = [name for name in limits if name not in names]
             if wrong:
                 raise ValueError(f"unknown threshold {wrong[0]!r}; known are: {', '.join(names)}")
-            return cls(**given)
-        return cls(**{name: getattr(given, name) for name in names if hasattr(given, name)})
+            return cls(**limits)
+        return cls(**{name: getattr(limits, name) for name in names if hasattr(limits, name)})
 
 
 @dataclass(frozen=True)
@@ -92,16 +67,18 @@ class Finding:
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """One row a check, with the columns of `FINDINGS`. Up to five images or pairs (a = b) stand as examples."""
     rows = []
-    for one in findings:
-        images = {image for detail in one.details for image in detail[:2] if image}
-        examples = [" = ".join(filter(None, detail[:2])) for detail in one.details[:5]]
-        rows.append((one.check, one.verdict, one.found, len(images), ";".join(examples), one.advice))
+    for finding in findings:
+        images = {image for detail in finding.details for image in detail[:2] if image}
+        examples = [" = ".join(filter(None, detail[:2])) for detail in finding.details[:5]]
+        rows.append(
+            (finding.check, finding.verdict, finding.found, len(images), ";".join(examples), finding.advice)
+        )
     return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
 
 
 def details_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """All images of all findings, with the columns of `DETAILS`."""
-    rows = [(one.check, *detail) for one in findings for detail in one.details]
+    rows = [(finding.check, *detail) for finding in findings for detail in finding.details]
     return pd.DataFrame(rows, columns=list(DETAILS)).astype(DETAILS)
 
 
@@ -123,10 +100,10 @@ def require(findings: pd.DataFrame, fail_on: Sequence[str]) -> None:
     """Raise DataProblem, which says what was found and what to do, where a check named in `fail_on` did not pass."""
     stop = findings[findings["check"].isin(failing(findings, fail_on))]
     if len(stop):
-        said = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
+        lines = [f"  {row.check}: {row.found} {row.advice}" for row in stop.itertuples()]
         raise DataProblem(
             "the audit of data/ found what audit.fail_on names (all images: build/audit/details.csv):\n"
-            + "\n".join(said)
+            + "\n".join(lines)
         )
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from leukstudy.audit.boxes import Box
 from leukstudy.imaging.io import BadImage, read_image
 from leukstudy.imaging.workers import chunked, each_chunk
 
@@ -37,8 +38,8 @@ _CHUNK = 32
 class Template(NamedTuple):
     """An overlay as one class of one source shows it: its edge pixels, counted from the corner that it keeps to.
 
-    rows, columns are counted inwards from the anchor ('top-left', ...), after shrinking by `factor`; box is left,
-    top, right, bottom as shares of the image (of its median size, where sizes differ).
+    rows, columns are counted inwards from the anchor ('top-left', ...), after shrinking by `factor`; box is in shares
+    of the image (of its median size, where sizes differ).
     """
 
     source: str
@@ -47,7 +48,7 @@ class Template(NamedTuple):
     factor: int
     rows: np.ndarray
     columns: np.ndarray
-    box: tuple[float, float, float, float]
+    box: Box
 
 
 def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None) -> list[Template]:
@@ -85,15 +86,15 @@ def find_overlays(kept: pd.DataFrame, root: Path, *, workers: int | None = None)
     return found
 
 
-def merge(templates: Sequence[Template]) -> list[tuple[tuple[float, float, float, float], list[Template]]]:
+def merge(templates: Sequence[Template]) -> list[tuple[Box, list[Template]]]:
     """Templates whose boxes (nearly) touch, together, with the box around them; the largest group first."""
-    groups: list[tuple[tuple[float, float, float, float], list[Template]]] = []
+    groups: list[tuple[Box, list[Template]]] = []
     for one in templates:
         box, members = one.box, [one]
         rest = []
         for other, theirs in groups:
             if all(box[k] <= other[k + 2] + 0.03 and other[k] <= box[k + 2] + 0.03 for k in (0, 1)):
-                box = tuple(map(min, box[:2], other[:2])) + tuple(map(max, box[2:], other[2:]))
+                box = Box(*map(min, box[:2], other[:2]), *map(max, box[2:], other[2:]))
                 members = theirs + members
             else:
                 rest.append((other, theirs))
@@ -104,7 +105,7 @@ def merge(templates: Sequence[Template]) -> list[tuple[tuple[float, float, float
 def marks(
     kept: pd.DataFrame,
     root: Path,
-    box: tuple[float, float, float, float],
+    box: Box,
     templates: Sequence[Template],
     *,
     workers: int | None = None,
@@ -124,7 +125,7 @@ def has_mark(match: pd.Series) -> pd.Series:
     return match >= _MATCH
 
 
-def corner_mask(box: tuple[float, float, float, float]) -> dict[str, str | float] | None:
+def corner_mask(box: Box) -> dict[str, str | float] | None:
     """The corner to paint over (`prepare.mask_corner`), with a margin of 5%; None for a box in no corner.
 
     The margin is for what has soft edges: the pale ground that writing is laid on is wider than the writing.
@@ -222,9 +223,7 @@ def _standing_out(share: np.ndarray, images: int) -> list[tuple[np.ndarray, np.n
     return found
 
 
-def _box(
-    pixels: tuple[np.ndarray, np.ndarray], anchor: str, size: np.ndarray
-) -> tuple[float, float, float, float]:
+def _box(pixels: tuple[np.ndarray, np.ndarray], anchor: str, size: np.ndarray) -> Box:
     """Left, top, right and bottom of edge pixels as shares of an image of `size` (height, width)."""
     top, bottom = (float(value) / size[0] for value in (pixels[0].min(), pixels[0].max() + 1))
     left, right = (float(value) / size[1] for value in (pixels[1].min(), pixels[1].max() + 1))
@@ -232,11 +231,11 @@ def _box(
         top, bottom = 1 - bottom, 1 - top
     if "right" in anchor:
         left, right = 1 - right, 1 - left
-    return max(0.0, left), max(0.0, top), min(1.0, right), min(1.0, bottom)
+    return Box(max(0.0, left), max(0.0, top), min(1.0, right), min(1.0, bottom))
 
 
 def _look(
-    paths: list[str], *, box: tuple[float, float, float, float], templates: list[Template]
+    paths: list[str], *, box: Box, templates: list[Template]
 ) -> list[tuple[float, float, float, float, float]]:
     rows = []
     for path in paths:

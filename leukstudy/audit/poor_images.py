@@ -13,7 +13,7 @@ from leukstudy.audit.findings import Finding, Thresholds, count
 _FLAT = 3.0
 
 
-def quality(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
+def poor_images(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
     """The checks out_of_focus, exposure and nearly_empty, of rows with the manifest's columns and `MEASURES`."""
     stratum = kept.groupby(["source", "width", "height"])
     usual = {

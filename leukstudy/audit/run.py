@@ -4,6 +4,7 @@ near = find_near_duplicates(kept, root)          # before the split, for groupin
 audit = run_audit(split, root, near=near)
 audit.findings                                   # one row a check, always all of them
 audit.details                                    # every image of every finding
+audit.overlays                                   # where something is burnt into the pictures
 """
 
 from collections.abc import Mapping
@@ -15,23 +16,27 @@ import pandas as pd
 from leukstudy.audit import confounds, leaks
 from leukstudy.audit.burnt_in import overlay_finding
 from leukstudy.audit.findings import (
-    CHECKS,
     Thresholds,
     details_table,
     findings_table,
 )
 from leukstudy.audit.near_duplicates import find_near_duplicates
-from leukstudy.audit.poor_images import quality
+from leukstudy.audit.poor_images import poor_images
 from leukstudy.audit.shortcuts import shortcuts
 from leukstudy.data import DataProblem
 from leukstudy.data.measure import MEASURES
+from leukstudy.study.checks import CHECKS
 
 
 class Audit(NamedTuple):
-    """findings: one row a check, in the order of `CHECKS`; details: one row an image or pair of each finding."""
+    """findings: one row a check, in the order of `CHECKS`; details: one row an image or pair of each finding.
+
+    overlays: one row an image and box in which something is burnt in (`boxes.OVERLAYS`).
+    """
 
     findings: pd.DataFrame
     details: pd.DataFrame
+    overlays: pd.DataFrame
 
 
 def run_audit(
@@ -64,6 +69,7 @@ def run_audit(
         )
     if near is None:
         near = find_near_duplicates(kept, root, workers=workers)
+    burnt_in, overlays = overlay_finding(kept, root, limits, workers=workers)
     found = [
         leaks.exact_duplicates(catalogue, kept),
         leaks.near_duplicates(kept, near),
@@ -71,10 +77,10 @@ def run_audit(
         leaks.groups_across_splits(kept, near),
         *confounds.confounds(kept, limits),
         *shortcuts(kept, limits),
-        overlay_finding(kept, root, limits, workers=workers),
-        *quality(kept, limits),
+        burnt_in,
+        *poor_images(kept, limits),
         leaks.few_groups(kept, limits),
     ]
     order = list(CHECKS)
-    found.sort(key=lambda one: order.index(one.check))
-    return Audit(findings_table(found), details_table(found))
+    found.sort(key=lambda finding: order.index(finding.check))
+    return Audit(findings_table(found), details_table(found), overlays)

@@ -75,10 +75,12 @@ def shortcuts(kept: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
             text += f"; not above chance (p = {reached.p:.3f}): groups are too few to tell."
             found.append(Finding(check, "pass", text))
         else:
-            told = [name for name, auroc in reached.classes.items() if auroc >= thresholds.shortcut_auroc]
-            text += f"; limit {thresholds.shortcut_auroc:.2f}, p = {reached.p:.3f}. Tells {', '.join(told)} from the rest."
+            recognised = [
+                name for name, auroc in reached.classes.items() if auroc >= thresholds.shortcut_auroc
+            ]
+            text += f"; limit {thresholds.shortcut_auroc:.2f}, p = {reached.p:.3f}. Tells {', '.join(recognised)} from the rest."
             words = f"{advice[check]}, and hold out what differs (a laboratory, a slide) as the test."
-            rows = kept[kept["label"].isin(told)]
+            rows = kept[kept["label"].isin(recognised)]
             details = [
                 (image, "", reached.classes[label], label)
                 for image, label in zip(rows["image_id"], rows["label"], strict=True)

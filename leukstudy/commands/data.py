@@ -12,6 +12,7 @@ from rich.table import Table
 
 from leukstudy.commands.exits import fail, or_exit
 from leukstudy.data import DataProblem
+from leukstudy.data.registry import facts_of
 from leukstudy.data.sources import SOURCES, find_source, source_rows
 from leukstudy.study import params, paths
 
@@ -43,8 +44,6 @@ def data_info(
     source: Annotated[str, typer.Argument(help="The name of a source (`leukstudy data list`).")],
 ) -> None:
     """Say what is known of one source: licence, home, layout, counts, groups, traps, and what was tested."""
-    from leukstudy.data.datasets_page import facts_of  # noqa: PLC0415
-
     entry = or_exit(find_source, source)
     table = Table(show_header=False, box=None)
     for name, text in facts_of(entry):
@@ -165,14 +164,6 @@ def data_use(
                 f"\n{name} labels cells, which are no diagnoses: labels must say what each of them is to mean."
             )
     print("\nThen `dvc repro`. `git checkout data.dvc params.yaml && dvc repro` goes back.")
-
-
-@app.command("docs")
-def data_docs() -> None:
-    """Write docs/datasets.md anew from the registry."""
-    from leukstudy.data.datasets_page import write  # noqa: PLC0415
-
-    print(write(paths.ROOT / "docs" / "datasets.md"))
 
 
 def _report(place: str, text: str, rows) -> None:

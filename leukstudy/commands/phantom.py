@@ -1,6 +1,5 @@
 """`leukstudy phantom`: draw any number of smears into a folder."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +34,7 @@ def phantom(
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
+    from leukstudy.imaging.workers import cores  # noqa: PLC0415
     from leukstudy.phantom.plant import FLAWS  # noqa: PLC0415
     from leukstudy.phantom.smear import allot, write_phantom  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def phantom(
                 laboratories=laboratories,
                 jpeg=_range(jpeg),
                 plant=plant,
-                workers=workers or os.cpu_count() or 1,
+                workers=workers or cores(),
                 progress=lambda done: bar.update(task, completed=done),
             )
     except (FileExistsError, ValueError) as error:

@@ -16,6 +16,7 @@ import pandas as pd
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters.layout import COLUMNS, OFFICIAL_SPLITS
 from leukstudy.data.registry import ENTRIES, Source
+from leukstudy.study.methods import unknown
 
 __all__ = [
     "SOURCES",
@@ -41,9 +42,7 @@ def find_source(name: str) -> Source:
     if name.startswith("folder-"):
         own = SOURCES["folder"]
         return replace(own, name=name, title=f"{own.title}: {name.removeprefix('folder-')}")
-    near = difflib.get_close_matches(name, SOURCES, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise DataProblem(f"unknown source {name!r}{hint}; known are: {', '.join(sorted(SOURCES))}")
+    raise DataProblem(unknown(name, sorted(SOURCES), "source"))
 
 
 def adapter_of(source: Source):

@@ -1,10 +1,8 @@
 """What is there, beside what the registry says: counts, sizes, checksums, and what does not belong."""
 
 import hashlib
-import os
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +12,7 @@ from leukstudy.data.adapters.layout import listing
 from leukstudy.data.registry import Source
 from leukstudy.data.sources import adapter_of, source_rows
 from leukstudy.imaging.io import BadImage, image_header
+from leukstudy.imaging.workers import in_order
 
 COLUMNS = ["what", "published", "found", "verdict"]
 AGREES, DIFFERS, NOTED = "as published", "DIFFERS", "noted"
@@ -92,8 +91,7 @@ def _sizes(source: Source, root: Path, paths: pd.Series) -> list[tuple[str, str,
             return f"unreadable ({error.reason})"
         return f"{header.width}x{header.height}"
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = Counter(pool.map(size, paths))
+    found = Counter(in_order(size, paths, threads=True))
     published = set(re.findall(r"\d+x\d+", source.image_size))
     exact = bool(published) and not re.search(r"\?|about", source.image_size)
     most = ", ".join(f"{name} {count:,}" for name, count in found.most_common(4)) + (

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.dictionary import FEATURES
+from leukstudy.imaging.features import all_features
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.preprocess import base, finish
-from leukstudy.imaging.segment import METHODS, label_cells, segment_nuclei
-from leukstudy.imaging.views import view as view_of
-from leukstudy.imaging.workers import processes
+from leukstudy.imaging.segment import label_cells, segment_nuclei
+from leukstudy.imaging.workers import cores, processes
+from leukstudy.study.methods import VIEWS, method
 
 # Images a worker takes at a time, and the fewest that are worth starting processes for: each takes a second to start, and
 # an image of 64 x 64 pixels 7 ms, of 224 x 224 pixels 23 ms.
@@ -45,7 +46,7 @@ def prepare_all(
 
     Writes images.npy (N, size, size, 3) uint8 RGB, nuclei.npy and cells.npy (N, size, size) bool, and
     features.csv (image_id and the columns of `FEATURES`, six significant digits). Masks and features are
-    taken of `preprocess.base`, before what `preprocess.finish` does and before the `view` (of `views.VIEWS`), which
+    taken of `preprocess.base`, before what `preprocess.finish` does and before the `view` (of `methods.VIEWS`), which
     are for models; `corner_` features are those of the file. Memory does not grow with N, and the bytes do not depend on `workers`
     (default: one a core). `out` appears whole or not at all: a killed run leaves a hidden folder beside it.
 
@@ -55,18 +56,19 @@ def prepare_all(
     rows = manifest.loc[manifest["excluded"] == "", ["image_id", "path"]]
     if rows.empty:
         raise ValueError("the manifest keeps no image; see its column `excluded`")
-    if segmentation not in METHODS:
-        raise ValueError(f"unknown segmentation method {segmentation!r}; known are: {', '.join(METHODS)}")
-    how = {"mask_corner": _plain(mask_corner), "mask_boxes": [tuple(map(float, box)) for box in mask_boxes]}
-    how |= {
+    settings = {
+        "mask_corner": _plain(mask_corner),
+        "mask_boxes": [tuple(map(float, box)) for box in mask_boxes],
+    }
+    settings |= {
         "illumination": illumination,
         "stain": stain,
         "gaussian_sigma": gaussian_sigma,
         "equalise": equalise,
     }
-    how |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
+    settings |= {"contrast": contrast, "brightness": brightness, "segmentation": segmentation, "view": view}
     prepare_image(
-        np.zeros((2, 2, 3), np.uint8), size=2, **how
+        np.zeros((2, 2, 3), np.uint8), size=2, **settings
     )  # refuses early what no image could be prepared with
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,7 @@ def prepare_all(
             np.lib.format.open_memmap(folder / name, mode="w+", dtype=dtype, shape=shape).flush()
         paths = [str(Path(root) / path) for path in rows["path"]]
         chunks = [(start, paths[start : start + _CHUNK]) for start in range(0, len(paths), _CHUNK)]
-        work = partial(_prepare_chunk, folder=folder, how=how | {"size": size})
+        work = partial(_prepare_chunk, folder=folder, settings=settings | {"size": size})
         features = [row for chunk in _each(work, chunks, len(paths), workers) for row in chunk]
         table = pd.DataFrame(features, columns=list(FEATURES))
         table.insert(0, "image_id", rows["image_id"].to_numpy())
@@ -112,7 +114,7 @@ def prepare_image(
     rgb = base(delivered, size=size, mask=mask_corner, boxes=mask_boxes, illumination=illumination)
     nucleus = segment_nuclei(rgb, segmentation)
     labels = label_cells(rgb, nucleus)
-    return view_of(finish(rgb, **last), nucleus, labels, view), rgb, nucleus, labels
+    return method(VIEWS, view, "view")(finish(rgb, **last), nucleus, labels), rgb, nucleus, labels
 
 
 def read_features(folder: Path) -> pd.DataFrame:
@@ -143,7 +145,7 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
     A process takes a second to start and to import. This one works from the last chunk on meanwhile, and stays one
     of the `workers`.
     """
-    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    workers = min(workers or cores(), len(chunks))
     if workers == 1 or images < _WORTH_A_POOL:
         return [work(chunk) for chunk in chunks]
     with processes(workers - 1) as pool:
@@ -153,20 +155,20 @@ def _each(work: partial, chunks: list, images: int, workers: int | None) -> list
             for index in reversed(range(len(chunks))):
                 if waiting[index].cancel():  # no other process has begun it
                     own[index] = work(chunks[index])
-            return [own[index] if index in own else one.result() for index, one in enumerate(waiting)]
+            return [own[index] if index in own else job.result() for index, job in enumerate(waiting)]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, how: dict[str, Any]) -> list[dict]:
+def _prepare_chunk(chunk: tuple[int, list[str]], *, folder: Path, settings: dict[str, Any]) -> list[dict]:
     """Prepare some images into the arrays, from a row on; gives their features."""
     start, paths = chunk
     images, nuclei, cells = (np.load(folder / name, mmap_mode="r+") for name in _arrays(1, 1))
     features = []
     for row, path in enumerate(paths, start):
         delivered = read_image(path)
-        images[row], rgb, nucleus, labels = prepare_image(delivered, **how)
+        images[row], rgb, nucleus, labels = prepare_image(delivered, **settings)
         nuclei[row], cells[row] = nucleus, labels > 0
         features.append(all_features(rgb, nucleus, labels, delivered))
     for array in (images, nuclei, cells):

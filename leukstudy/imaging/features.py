@@ -3,46 +3,24 @@
 `colour_` (12 statistics of all pixels) and `corner_` (what stands in the corners) know nothing of cells: they
 are the shortcut baselines. `morph_` and `texture_` measure the main white cell, as paper A's "statistical"
 model and paper B's exploration do. `quality_` says whether the segmentation that they rest on can be trusted; no
-model sees it. `FEATURES` says what each one is; the data dictionary is written from it.
+model sees it. `dictionary.FEATURES` says what each one is.
 """
 
 import cv2
 import numpy as np
-import pandas as pd
 
+from leukstudy.imaging.dictionary import FEATURES
 from leukstudy.imaging.masks import pieces
-from leukstudy.imaging.morphology import MORPHOLOGY, colour, shape
-from leukstudy.imaging.preprocess import CORNERS, corner_slice
-from leukstudy.imaging.quality import QUALITY, cell_labels, judge, main_cell
+from leukstudy.imaging.morphology import colour, shape
+from leukstudy.imaging.preprocess import corner_slice
+from leukstudy.imaging.quality import cell_labels, judge, main_cell
 from leukstudy.imaging.stain import density_table
-from leukstudy.imaging.texture import TEXTURE, texture
+from leukstudy.imaging.texture import texture
+from leukstudy.study.methods import CORNERS
 
 # The patch in which microscopes' software burns its scale bar, as parts of the image.
 CORNER_WIDTH, CORNER_HEIGHT = 0.35, 0.15
 _CHANNELS = ("red", "green", "blue")
-
-
-def _table() -> dict[str, tuple[str, str]]:
-    table: dict[str, tuple[str, str]] = {}
-    hsv = (("hue", "degree"), ("saturation", "0-1"), ("value", "0-1"))
-    for name, unit in (*((channel, "0-255") for channel in _CHANNELS), *hsv):
-        table[f"colour_{name}_mean"] = (unit, f"mean {name} of all pixels of the prepared image")
-        table[f"colour_{name}_std"] = (
-            unit,
-            f"standard deviation of {name} over all pixels of the prepared image",
-        )
-    for corner in ("bottom-right", *CORNERS[:3]):
-        for statistic in ("mean", "std") if corner == "bottom-right" else ("mean",):
-            for channel in _CHANNELS:
-                table[f"corner_{corner.replace('-', '_')}_{channel}_{statistic}"] = (
-                    "0-255",
-                    f"{statistic} of {channel} in the {corner} corner of the image as delivered, nothing masked",
-                )
-    return table
-
-
-FEATURES: dict[str, tuple[str, str]] = _table() | MORPHOLOGY | TEXTURE | QUALITY
-"""Name -> (unit, meaning) of every feature, in the order in which they are written."""
 
 
 def all_features(
@@ -73,7 +51,7 @@ def corner_features(rgb: np.ndarray) -> dict[str, float]:
     Give the image as delivered: where masks have painted a corner over, these say nothing.
     """
     result = {}
-    for corner in ("bottom-right", *CORNERS[:3]):
+    for corner in CORNERS:
         patch = rgb[corner_slice(rgb.shape, corner, CORNER_WIDTH, CORNER_HEIGHT)].reshape(-1, 3).astype(float)
         name = corner.replace("-", "_")
         for channel, value in zip(_CHANNELS, patch.mean(axis=0), strict=True):
@@ -89,7 +67,7 @@ def morphology_features(rgb: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) 
 
     `nucleus` is a (H, W) bool mask of the whole image; `cell` is another, or the int32 labels of `label_cells`,
     which keep touching cells apart. The main cell is that of `quality.main_cell`. Where there is no nucleus all
-    are 0, with `morph_found` 0. Lengths are in pixels; see `in_micrometres`.
+    are 0, with `morph_found` 0. Lengths are in pixels of the prepared image.
     """
     found = {name: 0.0 for name in FEATURES if name.startswith(("morph_", "texture_"))}
     if not nucleus.any():
@@ -111,20 +89,3 @@ def morphology_features(rgb: np.ndarray, nucleus: np.ndarray, cell: np.ndarray) 
     of_texture = texture(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), nucleus, cell & ~nucleus)
     found |= {f"morph_{name}": float(value) for name, value in of_cell.items()}
     return found | {f"texture_{name}": float(value) for name, value in of_texture.items()}
-
-
-def in_micrometres(features: pd.DataFrame, pixel_um: float) -> pd.DataFrame:
-    """The table with a column in micrometres beside each in pixels: `<name>_um` or, for areas, `<name>_um2`.
-
-    `pixel_um` is the side of a pixel of the prepared image (after its resize), in micrometres. Raises ValueError
-    where that is no length.
-    """
-    if not 0 < pixel_um < 100:
-        raise ValueError(f"pixel_um is {pixel_um}; expected micrometres a pixel, such as 0.25")
-    added = {}
-    for name in features.columns:
-        unit = FEATURES[name][0] if name in FEATURES else ""
-        if unit in ("pixel", "pixel2"):
-            power = 2 if unit == "pixel2" else 1
-            added[f"{name}_um{'2' if power == 2 else ''}"] = features[name] * pixel_um**power
-    return features.assign(**added)

@@ -7,86 +7,9 @@ from skimage.measure import perimeter
 from leukstudy.imaging.masks import pieces
 from leukstudy.imaging.stain import AZURE_EOSIN, unmixing
 
-_CHANNELS = ("red", "green", "blue")
-_HSV = (("hue", "degree"), ("saturation", "0-1"), ("value", "0-1"))
-_LAB = (("lightness", "0-100"), ("a", "CIE Lab"), ("b", "CIE Lab"))
+_COLOURS = ("red", "green", "blue", "hue", "saturation", "value", "lightness", "a", "b", "azure", "eosin")
 # Points at which an outline is read, and the harmonics of them that make up its shape.
 _POINTS, _HARMONICS = 128, 20
-
-
-def _table() -> dict[str, tuple[str, str]]:
-    morphology = {
-        "found": ("0 or 1", "whether a nucleus was found; 0 makes every other morph_ and texture_ value 0"),
-        "nuclei": ("count", "separate nuclear pieces in the image"),
-        "nuclear_share": ("0-1", "part of the image that is nucleus"),
-        "nucleus_area": ("pixel2", "area of the main cell's nucleus, all lobes"),
-        "cell_area": ("pixel2", "area of the main cell, nucleus and cytoplasm"),
-        "nc_ratio": ("0-1", "N:C ratio as nuclear area over cell area"),
-        "nucleus_perimeter": ("pixel", "length of the nuclear outline, holes apart"),
-        "nucleus_circularity": ("0-1", "4 pi area / perimeter^2 of the nucleus: 1 is a disc"),
-        "nucleus_solidity": (
-            "0-1",
-            "nuclear area over the area of its convex hull: low where lobed or cleft",
-        ),
-        "nucleus_convexity": (
-            "0-1",
-            "perimeter of the hull over that of the nucleus: low where the outline is rough",
-        ),
-        "nucleus_eccentricity": ("0-1", "of the ellipse with the nucleus' second moments: 0 is a circle"),
-        "nucleus_fullness": (
-            "0-1",
-            "largest inscribed radius over the radius of a disc of that area: low where lobed",
-        ),
-        "nucleus_lobes": ("count", "separate pieces of the main cell's nucleus"),
-        "nucleus_offset": (
-            "0-1",
-            "distance of the nucleus' centre from the cell's, in cell radii, at most 1",
-        ),
-        "cell_circularity": ("0-1", "4 pi area / perimeter^2 of the cell"),
-        "cell_eccentricity": ("0-1", "of the ellipse with the cell's second moments"),
-    }
-    for part in ("nucleus", "cytoplasm"):
-        for channel in _CHANNELS:
-            morphology[f"{part}_{channel}"] = ("0-255", f"mean {channel} of the main cell's {part}")
-    morphology["contrast"] = (
-        "0-255",
-        "mean grey of the cytoplasm less that of the nucleus; 0 without cytoplasm",
-    )
-    morphology |= {
-        "cell_perimeter": ("pixel", "length of the cell's outline"),
-        "cell_solidity": ("0-1", "cell area over the area of its convex hull"),
-        "nucleus_clefts": (
-            "count",
-            "convexity defects of the largest nuclear piece deeper than 0.1 of its radius",
-        ),
-        "nucleus_cleft_depth": ("radius", "depth of the deepest of them, in radii of a disc of that area"),
-        "nucleus_bending": (
-            "1",
-            "bending energy of that piece's outline: mean squared curvature, 1 for a circle",
-        ),
-        "nucleus_roughness": (
-            "1",
-            "what Fourier harmonics beyond the ellipse add to that outline, over the first harmonic",
-        ),
-    }
-    for part in ("nucleus", "cytoplasm"):
-        for name, unit in (*_HSV, *_LAB):
-            morphology[f"{part}_{name}"] = (unit, f"mean {name} of the main cell's {part}")
-        for dye in ("azure", "eosin"):
-            morphology[f"{part}_{dye}"] = (
-                "optical density",
-                f"mean amount of {dye} in the main cell's {part}",
-            )
-    morphology["nucleus_lightness_std"] = ("0-100", "standard deviation of lightness in the nucleus")
-    morphology["cytoplasm_basophilia"] = (
-        "0-1",
-        "azure over azure and eosin in the cytoplasm: deep blue cytoplasm is high; 0 without cytoplasm",
-    )
-    return {f"morph_{name}": entry for name, entry in morphology.items()}
-
-
-MORPHOLOGY: dict[str, tuple[str, str]] = _table()
-"""Name -> (unit, meaning) of each feature, in order."""
 
 
 def shape(nucleus: np.ndarray, cell: np.ndarray) -> dict[str, float]:
@@ -142,8 +65,7 @@ def colour(rgb: np.ndarray, density: np.ndarray, nucleus: np.ndarray, cell: np.n
         means = [*pixels[0].mean(axis=0), float(hue), *hsv[:, 1:].mean(axis=0), *lab.mean(axis=0)]
         means += list(dyes.mean(axis=0))
         lightness[part] = lab[:, 0]
-        names = (*_CHANNELS, *(name for name, _ in (*_HSV, *_LAB)), "azure", "eosin")
-        found |= {f"{part}_{name}": value for name, value in zip(names, means, strict=True)}
+        found |= {f"{part}_{name}": value for name, value in zip(_COLOURS, means, strict=True)}
     if cytoplasm.any():
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
         found["contrast"] = grey[cytoplasm].mean() - grey[nucleus].mean()

@@ -1,4 +1,4 @@
-"""The default nucleus segmentation: `stain`, which knows what a Romanowsky stain does and learns the rest from the image.
+"""The default nucleus segmentation: `stained_nuclei`, which knows what a Romanowsky stain does and learns the rest from the image.
 
 Under a Romanowsky stain a nucleus absorbs green most, and less of red and blue: it is dark and violet. Red
 cells and eosinophil granules let more red than blue through; blue-grey red cells let no more red than green.
@@ -36,7 +36,7 @@ _UNSEEN_BACKGROUND = 230
 _NOISE = 0.02
 
 
-def stain(rgb: np.ndarray) -> np.ndarray:
+def stained_nuclei(rgb: np.ndarray) -> np.ndarray:
     """Violet darkness by three-class Otsu, then Fisher's discriminant between nuclei and what surrounds them.
 
     Rough: 1 - G + 0.75 (min(R, B) - G) - max(R - B, 0), each channel divided by the background: green

@@ -11,10 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from leukstudy.imaging.stain import even_illumination, normalise_stain
-
-CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
-EQUALISATIONS = ("none", "global", "clahe")
+from leukstudy.imaging.stain import even_illumination
+from leukstudy.study.methods import CORNERS, EQUALISATIONS, STAIN_NORMALISATIONS, method
 
 
 def base(
@@ -50,8 +48,12 @@ def finish(
     contrast: float = 1.0,
     brightness: float = 0.0,
 ) -> np.ndarray:
-    """The second half of the chain: stain normalised, smoothed, equalised, contrast and brightness."""
-    whole = equalise_luminance(gaussian(normalise_stain(rgb, stain), gaussian_sigma), equalise)
+    """The second half of the chain: stain normalised, smoothed, equalised, contrast and brightness.
+
+    `stain` and `equalise` are names of `methods.STAIN_NORMALISATIONS` and `methods.EQUALISATIONS`; ValueError for others.
+    """
+    normalised = method(STAIN_NORMALISATIONS, stain, "stain normalisation")(rgb)
+    whole = method(EQUALISATIONS, equalise, "equalisation")(gaussian(normalised, gaussian_sigma))
     return adjust(whole, contrast=contrast, brightness=brightness)
 
 
@@ -93,23 +95,18 @@ def gaussian(rgb: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(rgb, (0, 0), sigmaX=sigma, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
-def equalise_luminance(rgb: np.ndarray, mode: str) -> np.ndarray:
-    """Spread the luminance, and leave the hues: a stain's colour is evidence.
+def equalise_global(rgb: np.ndarray) -> np.ndarray:
+    """Histogram equalisation of Y in YCrCb, as in paper B; hues stay, since a stain's colour is evidence."""
+    ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+    ycc[:, :, 0] = cv2.equalizeHist(ycc[:, :, 0])
+    return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
 
-    `none`; `global`: histogram equalisation of Y in YCrCb (paper B); `clahe`: contrast-limited, in 8 x 8
-    tiles, of L in CIE Lab with clip limit 2 (Zuiderveld 1994).
-    """
-    if mode == "none":
-        return rgb.copy()
-    if mode == "global":
-        ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
-        ycc[:, :, 0] = cv2.equalizeHist(ycc[:, :, 0])
-        return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
-    if mode == "clahe":
-        lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-        lab[:, :, 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[:, :, 0])
-        return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    raise ValueError(f"equalise is {mode!r}; expected one of {', '.join(EQUALISATIONS)}")
+
+def equalise_clahe(rgb: np.ndarray) -> np.ndarray:
+    """Contrast-limited equalisation, in 8 x 8 tiles, of L in CIE Lab with clip limit 2 (Zuiderveld 1994)."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    lab[:, :, 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[:, :, 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
 
 
 def mask_corner(rgb: np.ndarray, corner: str, width: float, height: float) -> np.ndarray:

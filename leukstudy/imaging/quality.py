@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from leukstudy.imaging.dictionary import QUALITY
 from leukstudy.imaging.masks import pieces
 
 # A nucleus and a cell that fill more than this of the image are the background, or a crop within a cell.
@@ -15,23 +16,6 @@ _COMPARABLE = 0.5
 _MOST_PIECES = 8
 # Nucleus and what surrounds it differ by less than this (grey levels): the outline is drawn on noise.
 _LEAST_CONTRAST = 10
-
-QUALITY: dict[str, tuple[str, str]] = {
-    "quality_nothing_found": ("0 or 1", "1: no nucleus was found"),
-    "quality_everything_found": ("0 or 1", "1: nuclei fill 80% of the image, or cells 95%"),
-    "quality_touches_border": (
-        "0 or 1",
-        "1: the image cuts the main nucleus off (5% of its outline lie on the border) and shows no comparable cell whole",
-    ),
-    "quality_fragmented": ("0 or 1", "1: the main cell's nucleus is in more than 8 pieces"),
-    "quality_low_contrast": (
-        "0 or 1",
-        "1: the main nucleus is less than 10 grey levels darker than what surrounds it",
-    ),
-    "quality_cells": ("count", "white cells found; more than one leaves open whose label the image has"),
-    "quality_failed": ("0 or 1", "1: any of the flags above, the count of cells apart"),
-}
-"""Name -> (unit, meaning) of each flag."""
 
 
 def judge(rgb: np.ndarray, nuclei: np.ndarray, cells: np.ndarray) -> dict[str, float]:

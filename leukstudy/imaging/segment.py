@@ -5,37 +5,22 @@
 (False, False, 0)
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from leukstudy.imaging import literature
 from leukstudy.imaging.cells import cells_around
 from leukstudy.imaging.instances import split_cells
-from leukstudy.imaging.nuclei import stain
-
-METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "stain": stain,
-    "tavakoli": literature.tavakoli,
-    "otsu_green3": literature.otsu_green3,
-    "otsu_saturation": literature.otsu_saturation,
-    "otsu_grey": literature.otsu_grey,
-    "kmeans_lab": literature.kmeans_lab,
-}
-"""Nucleus segmentations by name: (H, W, 3) uint8 RGB to (H, W) bool. The first is the default."""
+from leukstudy.study import methods
 
 
 def segment_nuclei(rgb: np.ndarray, method: str = "stain") -> np.ndarray:
     """The nuclei of white cells: (H, W, 3) uint8 RGB to (H, W) bool.
 
-    `method` is a name in `METHODS`. An image without a nucleus (uniform, black, white, red cells only) gives
+    `method` is a name in `methods.SEGMENTATIONS`. An image without a nucleus (uniform, black, white, red cells only) gives
     a mask of False; images of any size from 1 x 1 on are taken. Raises ValueError for anything but
     (H, W, 3) uint8, or an unknown method.
     """
     check_rgb(rgb)
-    if method not in METHODS:
-        raise ValueError(f"unknown segmentation method {method!r}; known are: {', '.join(METHODS)}")
-    return METHODS[method](rgb)
+    return methods.method(methods.SEGMENTATIONS, method, "segmentation method")(rgb)
 
 
 def segment_cells(rgb: np.ndarray, nuclei: np.ndarray | None = None, method: str = "stain") -> np.ndarray:

@@ -6,8 +6,6 @@ of the study, so that an image's pixels never depend on its neighbours. All take
 publisher put around a cell stays black and is not measured.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -103,24 +101,6 @@ def own_stains(density: np.ndarray) -> np.ndarray | None:
     own = np.abs(np.stack([np.cos(ends), np.sin(ends)], axis=1) @ plane.T)
     own = own / np.linalg.norm(own, axis=1, keepdims=True)
     return own[np.argsort(own[:, 2], kind="stable")].astype(np.float32)
-
-
-STAIN_NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "none": np.copy,
-    "grey_world": grey_world,
-    "reinhard": reinhard,
-    "macenko": macenko,
-}
-"""Stain normalisations by name; each gives a new image."""
-
-
-def normalise_stain(rgb: np.ndarray, method: str) -> np.ndarray:
-    """The image in the reference's stain, by a name in `STAIN_NORMALISATIONS`; ValueError for another."""
-    if method not in STAIN_NORMALISATIONS:
-        raise ValueError(
-            f"stain normalisation is {method!r}; expected one of {', '.join(STAIN_NORMALISATIONS)}"
-        )
-    return STAIN_NORMALISATIONS[method](rgb)
 
 
 def even_illumination(rgb: np.ndarray) -> np.ndarray:

@@ -14,46 +14,6 @@ _PATTERNS = 10
 _GRAINS = (3, 5, 7)
 
 
-def _table() -> dict[str, tuple[str, str]]:
-    table: dict[str, tuple[str, str]] = {}
-    for name in _GLCM:
-        for step in (1, 3):
-            table[f"{name}_{step}"] = (
-                "1",
-                f"{name} of the nucleus' grey co-occurrence matrix at {step} pixel(s), mean of four directions",
-            )
-    table["entropy"] = ("bit", "entropy of that matrix at 1 pixel")
-    table["nucleus_std"] = ("0-255", "standard deviation of grey in the nucleus: clumped chromatin is high")
-    table["nucleus_fine"] = ("0-255", "mean absolute Laplacian of grey in the nucleus: fine chromatin grain")
-    table["cytoplasm_std"] = ("0-255", "standard deviation of grey in the cytoplasm: granules are high")
-    table["chromatin_entropy"] = ("bit", "entropy of the nucleus' grey levels, in 16 levels")
-    table["clumps"] = ("0-1", "part of the nucleus that is darker than its mean by a standard deviation")
-    for pattern in range(_PATTERNS):
-        what = f"{pattern} of 8 neighbours brighter, in one run" if pattern < 9 else "more than one run"
-        table[f"lbp_{pattern}"] = ("0-1", f"share of the nucleus' pixels with local binary pattern: {what}")
-    for grain in _GRAINS:
-        table[f"dark_grain_{grain}"] = (
-            "1",
-            f"granulometry of chromatin: mean of what closing with a disc of {grain} pixels fills, over grey's spread",
-        )
-        table[f"pale_grain_{grain}"] = (
-            "1",
-            f"the same of what opening with a disc of {grain} pixels takes away",
-        )
-    table["nucleoli"] = ("count", "candidates for nucleoli: pale round spots well inside the nucleus")
-    table["nucleoli_share"] = ("0-1", "part of the nucleus that they take up")
-    table["granules"] = (
-        "0-255",
-        "mean of what closing with a disc of 5 pixels fills in the cytoplasm: dark granules",
-    )
-    table["granule_share"] = ("0-1", "part of the cytoplasm where that is above 10 grey levels")
-    return {f"texture_{name}": entry for name, entry in table.items()}
-
-
-TEXTURE: dict[str, tuple[str, str]] = _table()
-"""Name -> (unit, meaning) of each feature, in order."""
-
-
 def texture(grey: np.ndarray, nucleus: np.ndarray, cytoplasm: np.ndarray) -> dict[str, float]:
     """Texture of one nucleus and its cytoplasm; (H, W) uint8 grey and two bool masks; names without `texture_`.
 

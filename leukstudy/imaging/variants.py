@@ -33,6 +33,6 @@ def each_step(images: Sequence[np.ndarray], chain: Mapping[str, Any]) -> dict[st
     """
     plain = {name: chain[name] for name in ("size", "mask_corner", "mask_boxes")}
     ways = {"as this study prepares it": dict(chain)}
-    ways |= {name: plain | how for name, how in VARIANTS.items() if how}
-    shown = {name: [prepare_image(image, **how)[0] for image in images] for name, how in ways.items()}
+    ways |= {name: plain | changes for name, changes in VARIANTS.items() if changes}
+    shown = {name: [prepare_image(image, **changes)[0] for image in images] for name, changes in ways.items()}
     return {"as delivered": list(images)} | shown

@@ -1,20 +1,56 @@
-"""Work on many images by several workers: in order, in flat memory, and never outliving its parent."""
+"""Work shared by several workers: results in order, memory flat, and no worker that outlives its parent."""
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TypeVar
-
-import cv2
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 WORTH_PROCESSES = 1024
 """From so many images on, the second that processes take to start is won back: threads in Python gain little."""
+
+_AHEAD = 4  # items a worker that are handed out before their results are awaited
+
+
+def cores() -> int:
+    """How many cores this process may use: those that it is bound to (a batch system, a container), not all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int | None = None,
+    threads: bool = False,
+) -> Iterator[Result]:
+    """`work` of each item, in order, by `workers` processes (default: one a core; 1: by this one), or by threads.
+
+    For processes `work` must be a module's function, or a partial of one; threads gain where `work` releases the
+    interpreter's lock (files, OpenCV, ONNX Runtime). A few items a worker are in hand at a time, so memory does not grow
+    with their number.
+    """
+    workers = workers or cores()
+    if workers == 1:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(workers) if threads else processes(workers)
+    try:
+        waiting = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -27,20 +63,13 @@ def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def each_chunk(
     work: Callable[[list[Item]], Result], chunks: Iterable[list[Item]], *, workers: int | None = None
 ) -> Iterator[Result]:
-    """`work` of each chunk of images, in order, by `workers` (default: one a core).
-
-    Processes where the chunks hold `WORTH_PROCESSES` items or more, else threads; `work` must be a module's
-    function (or a partial of one). Few chunks wait at a time, so memory does not grow with their number.
-    """
-    workers = workers or os.cpu_count() or 1
+    """`in_order` over chunks of images: by processes where they hold `WORTH_PROCESSES` images or more, else by threads."""
     first, count = [], 0
     remaining = iter(chunks)
     while count < WORTH_PROCESSES and (chunk := next(remaining, None)) is not None:
         first.append(chunk)
         count += len(chunk)
-    pool = processes(workers) if workers > 1 and count >= WORTH_PROCESSES else ThreadPoolExecutor(workers)
-    with pool:
-        yield from _in_order(pool, work, chain(first, remaining), ahead=4 * workers)
+    return in_order(work, chain(first, remaining), workers=workers, threads=count < WORTH_PROCESSES)
 
 
 def processes(workers: int) -> ProcessPoolExecutor:
@@ -52,17 +81,12 @@ def processes(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 
 
-def _in_order(pool: Executor, work: Callable, chunks: Iterator, *, ahead: int) -> Iterator:
-    """Results in order, with at most `ahead` chunks handed out: the pool's own `map` would take all at once."""
-    waiting = deque(pool.submit(work, chunk) for chunk in islice(chunks, ahead))
-    while waiting:
-        result = waiting.popleft().result()
-        waiting.extend(pool.submit(work, chunk) for chunk in islice(chunks, 1))
-        yield result
-
-
 def _start_worker() -> None:
+    """One thread, deaf to Ctrl-C, which the parent hears, and ended when the parent is killed."""
+    import cv2  # noqa: PLC0415 - in the worker only: whoever counts cores needs no OpenCV
+
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def end_with_parent() -> None:
         multiprocessing.parent_process().join()

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from leukstudy.imaging.workers import in_order
 from leukstudy.phantom import plant as planting
 from leukstudy.phantom.card import data_card
 from leukstudy.phantom.cell_types import CLASSES
 from leukstudy.phantom.draw import JPEG, LEAST
 from leukstudy.phantom.images import BOXES, METADATA, write_patient
 from leukstudy.phantom.patients import Entry, register
-from leukstudy.phantom.pool import in_order
 
 # What assets/phantom holds. Of the seeds 2026, 7, 11, 42 and 3 this is the one in whose 80 patients chance ties stain
 # and light to class the least; no more were tried.
@@ -158,7 +158,7 @@ def _write_pictures(
         if how["field"]:
             tables.append(_table(files, folder / "boxes.csv", BOXES))
         done = 0
-        for rows in in_order(job, jobs, workers):
+        for rows in in_order(job, jobs, workers=workers):
             for table, some in zip(tables, rows, strict=False):
                 table.writerows(some)
             done += len(rows[0])

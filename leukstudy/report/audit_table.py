@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from leukstudy.audit.findings import CHECKS, VERDICTS
 from leukstudy.report.tables import SYNTHETIC, note_html, synthetic_html, to_html, to_markdown
+from leukstudy.study.checks import CHECKS, VERDICTS
 
 MARKS = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}
 """How a verdict is written: what needs reading stands in capitals, so that a grey print shows it too."""

@@ -3,7 +3,6 @@
 Unknown keys are refused and the nearest known key is named. What a value does stands beside it in `params.yaml`.
 """
 
-import difflib
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,16 @@ from pydantic import (
     Field,
     StringConstraints,
     model_validator,
+)
+
+from leukstudy.study.checks import CHECKS
+from leukstudy.study.methods import (
+    CORNERS,
+    EQUALISATIONS,
+    SEGMENTATIONS,
+    STAIN_NORMALISATIONS,
+    VIEWS,
+    unknown,
 )
 
 
@@ -29,13 +38,6 @@ class Block(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), cls.model_fields, "key"))
         return values
-
-
-def unknown(found: str, known: Any, what: str) -> str:
-    """Say that `found` is not among `known`, with the nearest known name where there is one."""
-    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"unknown {what} '{found}': {hint}known: {', '.join(known)}"
 
 
 class Fractions(Block):
@@ -121,14 +123,7 @@ class Split(Block):
 class Audit(Block):
     """Stage `acquire`: what is looked for in the data, and what ends the stage."""
 
-    fail_on: list[
-        Literal[
-            "fail", "exact_duplicates", "near_duplicates", "label_conflicts", "groups_across_splits", "class_by_source",
-            "class_by_camera", "class_by_size", "class_by_format", "class_by_file_size", "shortcut_background",
-            "shortcut_borders", "shortcut_brightness", "shortcut_file_size", "shortcut_image_size", "overlay",
-            "out_of_focus", "exposure", "nearly_empty", "few_groups",
-        ]
-    ]  # fmt: skip
+    fail_on: list[Literal["fail", *CHECKS]]
     shortcut_auroc: float = Field(gt=0.5, le=1)
     shortcut_p: float = Field(gt=0, le=0.5)
     confined_share: float = Field(gt=0, le=1)
@@ -195,7 +190,7 @@ class Explore(Block):
 class MaskCorner(Block):
     """A corner painted over with the image's background, in fractions of width and height."""
 
-    corner: Literal["bottom-right", "bottom-left", "top-right", "top-left"]
+    corner: Literal[*CORNERS]
     width: float = Field(gt=0, le=1)
     height: float = Field(gt=0, le=1)
 
@@ -211,13 +206,13 @@ class Prepare(Block):
     mask_corner: MaskCorner | None
     mask_boxes: list[Box] | Literal["auto"]
     illumination: bool
-    stain: Literal["none", "grey_world", "reinhard", "macenko"]
+    stain: Literal[*STAIN_NORMALISATIONS]
     gaussian_sigma: float = Field(ge=0, le=10)
-    equalise: Literal["none", "global", "clahe"]
+    equalise: Literal[*EQUALISATIONS]
     contrast: float = Field(gt=0, le=10)
     brightness: float = Field(ge=-1, le=1)
-    segmentation: Literal["stain", "tavakoli", "otsu_green3", "otsu_saturation", "otsu_grey", "kmeans_lab"]
-    view: Literal["image", "masked", "cell", "side_by_side"]
+    segmentation: Literal[*SEGMENTATIONS]
+    view: Literal[*VIEWS]
     overlay_images: int = Field(ge=1, le=12)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from leukstudy.imaging.io import read_image
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
+from leukstudy.study.methods import SEGMENTATIONS
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ZHENG, BCCD = DATA / "zheng-wbc-1", DATA / "bccd"
@@ -46,7 +47,7 @@ def test_the_default_beats_the_simple_methods(zheng):
     some = zheng[::5]
     means = {
         method: np.mean([dice(segment_nuclei(rgb, method), truth > 192) for rgb, truth in some])
-        for method in METHODS
+        for method in SEGMENTATIONS
     }
     assert max(means, key=means.get) == "stain" and means["otsu_green3"] > means["otsu_grey"]
     assert 0.60 < means["otsu_grey"] < 0.72  # paper A's method, the polarity mended

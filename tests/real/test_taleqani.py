@@ -81,7 +81,7 @@ def test_a_sample_is_prepared(manifest, tmp_path):
 
 def test_the_scale_bar_is_found_and_masked_untold(manifest, tmp_path):
     kept = manifest[manifest["excluded"] == ""]
-    finding = overlay_finding(kept, ROOT, Thresholds())
+    finding, _ = overlay_finding(kept, ROOT, Thresholds())
     details = pd.DataFrame(finding.details, columns=["image_id", "other_id", "value", "note"])
     (box,) = overlays(details.assign(check="overlay"))
     left, top, right, bottom = box

@@ -9,7 +9,7 @@ import pytest
 from fabricate_flaws import CLASSES, audited, blob_set, verdicts
 from PIL import Image
 
-from leukstudy.audit.findings import CHECKS, DETAILS, FINDINGS, Thresholds, failing, require
+from leukstudy.audit.findings import DETAILS, FINDINGS, Thresholds, failing, require
 from leukstudy.audit.near_duplicates import find_near_duplicates
 from leukstudy.audit.overlay import corner_mask
 from leukstudy.audit.run import run_audit
@@ -20,6 +20,7 @@ from leukstudy.data.manifest import COLUMNS
 from leukstudy.data.split import assign
 from leukstudy.phantom import write_phantom
 from leukstudy.phantom.plant import FLAWS
+from leukstudy.study.checks import CHECKS
 
 # Which check must find which planted flaw; other checks may see the same flaw from their side.
 FOUND_BY = {
@@ -122,7 +123,7 @@ def test_near_duplicates_are_searched_once_and_passed_on(root, monkeypatch):
     table.to_csv(root / "metadata.csv", index=False)
     manifest = assign(catalogue(root, "folder"), seed=5, folds=2)
     near = find_near_duplicates(manifest[manifest["excluded"] == ""], root)
-    monkeypatch.setattr("leukstudy.audit.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
+    monkeypatch.setattr("leukstudy.audit.run.find_near_duplicates", lambda *_, **__: pytest.fail("twice"))
     audit = run_audit(manifest, root, near=near)
     assert verdicts(audit) == {"near_duplicates": "warn"}
     assert "0 across splits, 0 across groups, 0 across classes" in row(audit, "near_duplicates")["found"]

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from leukstudy.audit.findings import CHECKS, Finding, details_table, findings_table
+from leukstudy.audit.findings import Finding, details_table, findings_table
 from leukstudy.report.audit_table import audit_html, audit_markdown, audit_table, examples, summary
+from leukstudy.study.checks import CHECKS
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def test_paths_exist(text):
 
 
 def test_links_lead_to_files_and_headings(page, text):
-    for target in re.findall(r"\]\((?!https?:|reports/)([^)]+)\)", text):  # reports/ is another study's after a run
+    # what is in reports/ depends on the study that ran last
+    for target in re.findall(r"\]\((?!https?:|reports/)([^)]+)\)", text):
         name, _, anchor = target.partition("#")
         file = (page.parent / name).resolve() if name else page
         assert file.is_relative_to(paths.ROOT) and file.exists(), target

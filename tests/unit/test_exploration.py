@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_tables_whatever_the_order_of_the_rows():
 
 
 def test_claims_find_their_features_and_no_others():
-    from leukstudy.imaging.features import FEATURES
+    from leukstudy.imaging.dictionary import FEATURES
 
     found = tests.claimed(list(FEATURES))
     assert set(tests.CLAIMS) - set(found.values()) == {"variability of chromatin texture"}

@@ -10,12 +10,11 @@ from fabricate import blob_cell, class_folders
 from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging import batch
 from leukstudy.imaging.batch import prepare_all, read_features
+from leukstudy.imaging.dictionary import FEATURES
 from leukstudy.imaging.features import (
-    FEATURES,
     all_features,
     colour_features,
     corner_features,
-    in_micrometres,
     morphology_features,
 )
 from leukstudy.imaging.io import BadImage, read_image
@@ -48,7 +47,7 @@ def test_every_feature_is_described_and_given():
         "quality",
     }
     assert sum(name.startswith("colour_") for name in FEATURES) == 12
-    assert all(unit and meaning for unit, meaning in FEATURES.values())
+    assert all(all(feature) for feature in FEATURES.values())
 
 
 def test_a_disc_in_a_disc():
@@ -185,19 +184,6 @@ def test_a_touching_neighbour_is_not_measured():
     assert morphology_features(rgb, nuclei, cells)["morph_nucleus_lobes"] == 2
 
 
-def test_micrometres():
-    table = pd.DataFrame(
-        {"morph_nucleus_area": [100.0], "morph_nucleus_perimeter": [40.0], "morph_nc_ratio": [0.5]}
-    )
-    got = in_micrometres(table, 0.25)
-    assert got["morph_nucleus_area_um2"].tolist() == [6.25] and got[
-        "morph_nucleus_perimeter_um"
-    ].tolist() == [10]
-    assert len(got.columns) == 5 and list(table.columns) == list(got.columns[:3])
-    with pytest.raises(ValueError, match="pixel_um is 0"):
-        in_micrometres(table, 0)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (40, 40)])
 @pytest.mark.parametrize("fill", [False, True])
 def test_always_finite(shape, fill):
@@ -325,11 +311,11 @@ def test_settings_are_refused_before_any_work(data, tmp_path):
     root, manifest = data
     with pytest.raises(ValueError, match="unknown segmentation method"):
         prepare_all(root, manifest, tmp_path / "out", size=32, segmentation="magic")
-    with pytest.raises(ValueError, match="equalise is 'some'"):
+    with pytest.raises(ValueError, match="unknown equalisation 'some'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, equalise="some")
-    with pytest.raises(ValueError, match="view is 'nucleus'"):
+    with pytest.raises(ValueError, match="unknown view 'nucleus'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, view="nucleus")
-    with pytest.raises(ValueError, match="stain normalisation is 'some'"):
+    with pytest.raises(ValueError, match="unknown stain normalisation 'some'"):
         prepare_all(root, manifest, tmp_path / "out", size=32, stain="some")
     with pytest.raises(ValueError, match="keeps no image"):
         prepare_all(root, manifest.assign(excluded="tiny"), tmp_path / "out", size=32)

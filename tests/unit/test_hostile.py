@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from leukstudy.imaging import preprocess, stain
-from leukstudy.imaging.features import FEATURES, all_features
+from leukstudy.imaging.dictionary import FEATURES
+from leukstudy.imaging.features import all_features
 from leukstudy.imaging.quality import judge
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
-from leukstudy.imaging.views import VIEWS, view
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
+from leukstudy.study.methods import SEGMENTATIONS, STAIN_NORMALISATIONS, VIEWS, method
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -74,9 +75,9 @@ def test_segmentation_features_and_flags(hostile):
     assert np.array_equal(rgb, before)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method(hostile, method):
-    mask = segment_nuclei(hostile[0], method)
+@pytest.mark.parametrize("name", SEGMENTATIONS)
+def test_every_method(hostile, name):
+    mask = segment_nuclei(hostile[0], name)
     assert mask.shape == hostile[0].shape[:2] and mask.dtype == np.bool_
 
 
@@ -84,7 +85,7 @@ def test_every_method(hostile, method):
 def test_every_view(hostile, name):
     rgb = hostile[0]
     nuclei = segment_nuclei(rgb)
-    shown = view(rgb, nuclei, label_cells(rgb, nuclei), name)
+    shown = method(VIEWS, name, "view")(rgb, nuclei, label_cells(rgb, nuclei))
     assert shown.shape == rgb.shape and shown.dtype == np.uint8
     if name == "image" or (not nuclei.any() and name != "side_by_side"):
         assert np.array_equal(shown, rgb)
@@ -93,13 +94,13 @@ def test_every_view(hostile, name):
 @pytest.mark.parametrize(
     "step",
     [
-        *stain.STAIN_NORMALISATIONS.values(),
+        *(method(STAIN_NORMALISATIONS, name, "stain normalisation") for name in STAIN_NORMALISATIONS),
         stain.even_illumination,
         lambda rgb: preprocess.base(rgb, size=32, illumination=True),
         lambda rgb: preprocess.finish(rgb, gaussian_sigma=1.0, equalise="clahe", contrast=2.0),
         lambda rgb: preprocess.mask_boxes(rgb, [(0.5, 0.5, 1.0, 1.0)]),
         lambda rgb: preprocess.mask_corner(rgb, "top-left", 1.0, 1.0),
-        lambda rgb: preprocess.equalise_luminance(rgb, "global"),
+        preprocess.equalise_global,
     ],
 )
 def test_every_step_of_preprocessing(hostile, step):
@@ -111,6 +112,7 @@ def test_every_step_of_preprocessing(hostile, step):
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (90, 42, 126)])
 def test_flat_images_stay_flat(colour):
     flat = np.full((40, 30, 3), colour, np.uint8)
-    for name, step in stain.STAIN_NORMALISATIONS.items():
+    for name in STAIN_NORMALISATIONS:
+        step = method(STAIN_NORMALISATIONS, name, "stain normalisation")
         assert (step(flat) == step(flat)[0, 0]).all(), name
     assert np.array_equal(stain.even_illumination(flat), flat) and np.array_equal(stain.macenko(flat), flat)

@@ -15,7 +15,7 @@ def test_the_grammar_that_is_hidden_from_nbformat_can_be_imported_afterwards():
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
-        ("import leukstudy.runner", ("pandas", "matplotlib", "IPython", "rfc3987_syntax")),
+        ("import leukstudy.runner", ("pandas", "matplotlib", "IPython", "rfc3987_syntax", "cv2", "skimage")),
         ("from leukstudy.report import plots; plots.apply_style()", ("seaborn", "scipy", "sklearn")),
         ("import leukstudy.report.compose", ("seaborn", "scipy", "sklearn", "tensorflow")),
         (

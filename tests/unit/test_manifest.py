@@ -308,6 +308,29 @@ def test_a_manifest_that_leaks_is_never_written(root, tmp_path):
     assert (tmp_path / "m.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("label", "", "'label' fails 'not_empty' with ''"),
+        ("image_id", "ALL/P05_001", "'image_id' fails 'unique' with 'ALL/P05_001'"),
+        ("group_level", "cell", "'group_level' fails \"one of "),
+        ("width", -1, "'width' fails '0 or more' with"),
+        ("sha256", "abc", "'sha256' fails '64 hex digits or nothing' with 'abc'"),
+        ("phash", "z" * 16, "'phash' fails '16 hex digits or nothing'"),
+        ("split", "tets", "'split' fails 'a split or nothing' with 'tets'"),
+        ("fold", -2, "'fold' fails '-1 or more' with"),
+        ("fold", "x", "not a manifest of this study: "),
+        ("excluded", "tiny", "an excluded image has a split or a fold"),
+    ],
+)
+def test_a_manifest_that_breaks_a_promise_is_refused(root, tmp_path, column, value, message):
+    manifest = assign(catalogue(root, "folder"), seed=3).astype({column: "object"})
+    manifest.loc[manifest.index[-1], column] = value
+    with pytest.raises(DataProblem) as error:
+        write_manifest(manifest, tmp_path / "m.csv")
+    assert message in str(error.value) and not list(tmp_path.glob("*.csv"))
+
+
 def test_reading_a_manifest_that_is_none(tmp_path):
     with pytest.raises(DataProblem, match="run the stage `acquire`"):
         read_manifest(tmp_path / "none.csv")

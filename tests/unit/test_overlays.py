@@ -1,11 +1,15 @@
 """What the audit finds burnt in is painted over with `prepare.mask_boxes: auto`, in every class alike."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.audit.boxes import chosen, one_each, overlays, place, sentence
+from leukstudy.audit.boxes import Box, chosen, one_each, overlay_table, sentence
+from leukstudy.audit.burnt_in import overlay_finding
+from leukstudy.audit.findings import Thresholds
 from leukstudy.audit.run import run_audit
 from leukstudy.data.catalogue import catalogue
 from leukstudy.data.manifest import write_table
@@ -19,18 +23,26 @@ PATIENTS = {"healthy": 6, "ALL": 6, "CLL": 6}
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
-    """A phantom with a scale bar in all classes but healthy: its folder, manifest, and the audit's details.csv."""
+    """A phantom with a scale bar in all classes but healthy: its folder, manifest, and the audit's overlays.csv."""
     root = tmp_path_factory.mktemp("overlays")
     write_phantom(root / "data", seed=11, patients=PATIENTS, images_per_patient=3, plant="scale_bar")
     manifest = assign(catalogue(root / "data", "phantom"), seed=7)
-    details = run_audit(manifest, root / "data").details
-    write_table(details, root / "details.csv")
-    return root / "data", manifest[manifest["excluded"] == ""].reset_index(drop=True), root / "details.csv"
+    write_table(run_audit(manifest, root / "data").overlays, root / "overlays.csv")
+    return root / "data", manifest[manifest["excluded"] == ""].reset_index(drop=True), root / "overlays.csv"
+
+
+def written(folder, overlays):
+    """overlays.csv with boxes and the images (all of one source) that show them."""
+    rows = [
+        (box, pd.DataFrame({"image_id": image_ids, "source": "x"})) for box, image_ids in overlays.items()
+    ]
+    write_table(overlay_table(rows), folder / "overlays.csv")
+    return folder / "overlays.csv"
 
 
 def test_the_planted_bar_is_masked_untold(studied, tmp_path):
-    root, kept, details = studied
-    found = chosen("auto", details)
+    root, kept, overlays = studied
+    found = chosen("auto", overlays)
     assert len(found) == 1
     ((left, top, right, bottom),) = found
     planted = pd.read_csv(root / "_truth" / "planted.csv")["path"]
@@ -56,8 +68,8 @@ def test_the_planted_bar_is_masked_untold(studied, tmp_path):
 
 
 def test_what_was_masked_is_said_and_shown(studied):
-    _, kept, details = studied
-    found = chosen("auto", details)
+    _, kept, overlays = studied
+    found = chosen("auto", overlays)
     said = sentence("auto", found, kept)
     assert "mask_boxes (auto): x " in said and f"in all {len(kept)} images" in said and "healthy 0%" in said
     (images,) = found.values()
@@ -68,9 +80,7 @@ def test_what_was_masked_is_said_and_shown(studied):
 
 
 def test_given_boxes_stay_and_nothing_found_masks_nothing(tmp_path):
-    empty = pd.DataFrame({"check": ["few_groups"], "image_id": ["a"], "note": ["x 0.10-0.20, y 0.10-0.20"]})
-    empty.to_csv(tmp_path / "details.csv", index=False)
-    assert chosen("auto", tmp_path / "details.csv") == {}
+    assert chosen("auto", written(tmp_path, {})) == {}
     assert chosen([[0, 0.1, 0.2, 0.3]], tmp_path / "none.csv") == {(0.0, 0.1, 0.2, 0.3): []}
     kept = pd.DataFrame({"image_id": ["b", "a"], "label": ["x", "x"], "path": ["b.png", "a.png"]})
     assert sentence([], {}, kept) == "mask_boxes: no part of the images is painted over"
@@ -82,20 +92,28 @@ def test_given_boxes_stay_and_nothing_found_masks_nothing(tmp_path):
 @pytest.mark.parametrize(
     "box", [(0.8661, 0.9107, 1.0, 0.9866), (0.0, 0.0, 0.1, 0.07), (0.29, 0.57, 0.58, 0.81)]
 )
-def test_a_place_is_read_back_no_smaller_than_it_was(box):
-    notes = [f"ALL: 80% of its edges at {place(box)}", "ALL: 90% of its edges at x 0.10-0.20, y 0.10-0.20"]
-    details = pd.DataFrame({"check": "overlay", "image_id": ["a", "b"], "note": notes})
-    details = pd.concat([details, details.iloc[:1].assign(image_id="c")], ignore_index=True)
-    (first, images), (second, others) = overlays(details).items()
-    assert images == ["a", "c"] and others == ["b"] and second == (0.08, 0.08, 0.22, 0.22)
+def test_a_box_is_read_back_no_smaller_than_it_was(box, tmp_path):
+    file = written(tmp_path, {Box(0.1, 0.1, 0.2, 0.2): ["b"], Box(*box): ["a", "NA"]})
+    (first, images), (second, others) = chosen("auto", file).items()
+    assert images == ["a", "NA"] and others == ["b"] and second == (0.08, 0.08, 0.22, 0.22)
     for own, given, outwards in zip(first, box, (-1, -1, 1, 1), strict=True):
         assert (own - given) * outwards >= 0.019 or own in (0.0, 1.0)
         assert abs(own - given) <= 0.0301
 
 
 def test_strokes_at_no_fixed_place_have_no_box():
-    details = pd.DataFrame({"check": ["overlay"], "image_id": ["a"], "note": ["ALL: at x 0.52, y 0.31"]})
-    assert overlays(details) == {}
+    drawn = {
+        "label": "ALL",
+        "source": "x",
+        "group_id": "g",
+        "phash": "",
+        "stroke": 0.5,
+        "stroke_x": 0.52,
+        "stroke_y": 0.31,
+    }
+    kept = pd.DataFrame([{"image_id": f"{number}", **drawn} for number in range(8)])
+    finding, overlays = overlay_finding(kept, Path(), Thresholds())
+    assert finding.verdict == "warn" and overlays.empty and len(finding.details) == 8
 
 
 def test_a_box_at_the_edge_is_painted(tmp_path):
@@ -103,8 +121,6 @@ def test_a_box_at_the_edge_is_painted(tmp_path):
     rgb[55:, 50:] = 0
     cv2.imwrite(str(tmp_path / "a.png"), rgb)
     manifest = pd.DataFrame({"image_id": ["a"], "path": ["a.png"], "excluded": [""]})
-    details = pd.DataFrame(
-        {"check": ["overlay"], "image_id": ["a"], "note": [f"at {place((0.84, 0.92, 1, 1))}"]}
-    )
-    prepare_all(tmp_path, manifest, tmp_path / "out", size=60, mask_boxes=list(overlays(details)))
+    boxes = chosen("auto", written(tmp_path, {Box(0.84, 0.92, 1.0, 1.0): ["a"]}))
+    prepare_all(tmp_path, manifest, tmp_path / "out", size=60, mask_boxes=list(boxes))
     assert (np.load(tmp_path / "out" / "images.npy") == 200).all()

@@ -158,24 +158,31 @@ def test_sources_kept_out_must_be_in_the_study(tmp_path, raw, key, value, says):
         params.load(file)
 
 
-def test_what_params_allow_is_what_the_code_knows():
+def test_every_name_that_params_allow_is_a_function():
+    from leukstudy.study import methods
+
+    tables = {
+        "segmentation": methods.SEGMENTATIONS,
+        "view": methods.VIEWS,
+        "equalise": methods.EQUALISATIONS,
+        "stain": methods.STAIN_NORMALISATIONS,
+    }
+    for key, table in tables.items():
+        assert get_args(schema.Prepare.model_fields[key].annotation) == tuple(table)
+        assert all(callable(methods.method(table, name, key)) for name in table)
+    with pytest.raises(ValueError, match="unknown segmentation 'kmeans': did you mean 'kmeans_lab'"):
+        methods.method(methods.SEGMENTATIONS, "kmeans", "segmentation")
+
+
+def test_params_in_git_hold_the_defaults_of_the_audit():
+    from leukstudy.audit.findings import Thresholds
+
+    assert Thresholds.of(params.load().audit) == Thresholds()
+
+
+def test_every_palette_has_colours_enough():
     import seaborn as sns
 
-    from leukstudy.audit.findings import CHECKS, Thresholds
-    from leukstudy.imaging.preprocess import EQUALISATIONS
-    from leukstudy.imaging.segment import METHODS
-    from leukstudy.imaging.stain import STAIN_NORMALISATIONS
-    from leukstudy.imaging.views import VIEWS
-
-    (checks,) = get_args(schema.Audit.model_fields["fail_on"].annotation)
-    assert get_args(checks) == ("fail", *CHECKS)
-    audit = params.load().audit
-    assert Thresholds.of(audit) == Thresholds(), "params.yaml in git holds the defaults"
-
-    assert set(get_args(schema.Prepare.model_fields["segmentation"].annotation)) == set(METHODS)
-    assert get_args(schema.Prepare.model_fields["view"].annotation) == tuple(VIEWS)
-    assert get_args(schema.Prepare.model_fields["equalise"].annotation) == EQUALISATIONS
-    assert set(get_args(schema.Prepare.model_fields["stain"].annotation)) == set(STAIN_NORMALISATIONS)
     for name in get_args(schema.Plots.model_fields["palette"].annotation):
         assert len(sns.color_palette(name)) >= 6
 

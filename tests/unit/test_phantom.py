@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy.ndimage import label as components
 from scipy.stats import rankdata
+from typer.testing import CliRunner
 
+from leukstudy.cli import app
 from leukstudy.phantom import CELL_TYPES, CLASSES, allot, draw_image, enrol, write_phantom
-from leukstudy.phantom.__main__ import main
 from leukstudy.phantom.card import data_card
 from leukstudy.phantom.cell_types import CLONE_MIX, MATURATION, NORMAL_MIX, between, maturing
 from leukstudy.phantom.draw import JPEG
@@ -361,14 +362,14 @@ def test_allotted_patients_keep_the_embedded_shares():
 # --- bad input -----------------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path, capsys):
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("keep")
     with pytest.raises(FileExistsError, match="not an empty folder"):
         write_phantom(out, seed=1, patients=FEW)
-    assert main(["--out", str(out), "--seed", "1"]) == 2
-    assert "not an empty folder" in capsys.readouterr().err
+    refused = CliRunner().invoke(app, ["phantom", "--out", str(out)])
+    assert refused.exit_code == 2 and "not an empty folder" in refused.stderr
     assert files(tmp_path) == {"out/mine.txt": b"keep"}
     with pytest.raises(FileExistsError):
         write_phantom(out / "mine.txt", seed=1, patients=FEW)

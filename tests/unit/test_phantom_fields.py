@@ -16,8 +16,8 @@ import typer
 from typer.testing import CliRunner
 
 from leukstudy.commands.phantom import phantom
+from leukstudy.imaging.workers import in_order
 from leukstudy.phantom import draw_field, enrol, write_phantom
-from leukstudy.phantom.pool import in_order
 
 ROOT = Path(__file__).resolve().parents[2]
 app = typer.Typer()
@@ -226,6 +226,6 @@ def test_work_ahead_is_bounded_and_in_order():
             asked.append(i)
             yield i
 
-    results = in_order(abs, jobs(), 2)
+    results = in_order(abs, jobs(), workers=2)
     assert next(results) == 0 and len(asked) <= 9
     assert list(results) == list(range(1, 40))

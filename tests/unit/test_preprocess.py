@@ -10,7 +10,8 @@ from leukstudy.imaging.preprocess import (
     adjust,
     base,
     corner_slice,
-    equalise_luminance,
+    equalise_clahe,
+    equalise_global,
     finish,
     gaussian,
     mask_boxes,
@@ -18,7 +19,8 @@ from leukstudy.imaging.preprocess import (
     resize,
 )
 from leukstudy.imaging.segment import label_cells, segment_nuclei
-from leukstudy.imaging.views import view
+from leukstudy.imaging.views import crop, masked, side_by_side
+from leukstudy.study.methods import VIEWS, method
 
 
 @pytest.fixture
@@ -50,16 +52,16 @@ def test_gaussian_keeps_the_mean_and_takes_the_noise(rgb):
         gaussian(rgb, -1)
 
 
-@pytest.mark.parametrize("mode", ["global", "clahe"])
-def test_equalisation_spreads_luminance(rgb, mode):
+@pytest.mark.parametrize("equalise", [equalise_global, equalise_clahe])
+def test_equalisation_spreads_luminance(rgb, equalise):
     dull = (rgb // 4 + 90).astype(np.uint8)
-    assert equalise_luminance(dull, mode).mean(axis=2).std() > 1.2 * dull.mean(axis=2).std()
+    assert equalise(dull).mean(axis=2).std() > 1.2 * dull.mean(axis=2).std()
 
 
 def test_equalisation_modes(rgb):
-    assert np.array_equal(equalise_luminance(rgb, "none"), rgb)
-    with pytest.raises(ValueError, match="expected one of none, global, clahe"):
-        equalise_luminance(rgb, "histogram")
+    assert np.array_equal(finish(rgb, equalise="none"), rgb)
+    with pytest.raises(ValueError, match="unknown equalisation 'histogram': known: none, global, clahe"):
+        finish(rgb, equalise="histogram")
 
 
 def test_masked_corner_has_the_border_colour(rgb):
@@ -88,7 +90,7 @@ def test_corners_are_where_they_are_called(corner, pixel):
 
 def test_masking_everything_and_nonsense(rgb):
     assert (mask_corner(rgb, "top-left", 1, 1) == mask_corner(rgb, "top-left", 1, 1)[0, 0]).all()
-    with pytest.raises(ValueError, match="expected one of top-left"):
+    with pytest.raises(ValueError, match="expected one of bottom-right, top-left"):
         mask_corner(rgb, "left", 0.1, 0.1)
     with pytest.raises(ValueError, match="fractions"):
         mask_corner(rgb, "top-left", 35, 0.1)
@@ -101,7 +103,7 @@ def test_the_chain_takes_settings_in_either_form(rgb):
         finish(base(rgb, size=32, mask=given), gaussian_sigma=0.8, equalise="clahe")
         for given in (mask, SimpleNamespace(**mask))
     )
-    by_hand = equalise_luminance(gaussian(resize(mask_corner(rgb, **mask), 32), 0.8), "clahe")
+    by_hand = equalise_clahe(gaussian(resize(mask_corner(rgb, **mask), 32), 0.8))
     assert a.shape == (32, 32, 3) and np.array_equal(a, b) and np.array_equal(a, by_hand)
     assert np.array_equal(rgb, before)
 
@@ -145,18 +147,18 @@ def test_views():
     rgb, _ = blob_cell(np.random.default_rng(5), size=96)
     nuclei = segment_nuclei(rgb)
     labels = label_cells(rgb, nuclei)
-    masked = view(rgb, nuclei, labels, "masked")
-    assert np.array_equal(masked[labels > 0], rgb[labels > 0])
-    ground = masked[labels == 0]
+    painted = masked(rgb, nuclei, labels)
+    assert np.array_equal(painted[labels > 0], rgb[labels > 0])
+    ground = painted[labels == 0]
     assert (ground == ground[0]).all() and ground[0].min() > 200  # no red cell is left
-    crop = view(rgb, nuclei, labels, "cell")
-    assert crop.shape == rgb.shape
+    square = crop(rgb, nuclei, labels)
+    assert square.shape == rgb.shape
     # the cell fills the crop: a larger nucleus, in the middle
-    larger = segment_nuclei(crop)
+    larger = segment_nuclei(square)
     assert larger.sum() > 1.5 * nuclei.sum() and np.abs(np.argwhere(larger).mean(axis=0) - 48).max() < 6
-    both = view(rgb, nuclei, labels, "side_by_side")
+    both = side_by_side(rgb, nuclei, labels)
     assert both.shape == rgb.shape
     assert np.abs(both[:, :48].astype(int).mean(axis=(0, 1)) - rgb.mean(axis=(0, 1))).max() < 1
-    assert np.abs(both[:, 48:].astype(int).mean(axis=(0, 1)) - crop.mean(axis=(0, 1))).max() < 1
-    with pytest.raises(ValueError, match="expected one of image, masked, cell, side_by_side"):
-        view(rgb, nuclei, labels, "both")
+    assert np.abs(both[:, 48:].astype(int).mean(axis=(0, 1)) - square.mean(axis=(0, 1))).max() < 1
+    with pytest.raises(ValueError, match=r"unknown view 'both': .*known: image, masked, cell, side_by_side"):
+        method(VIEWS, "both", "view")

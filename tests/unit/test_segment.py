@@ -8,8 +8,9 @@ from fabricate import blob_cell
 
 from leukstudy.imaging.io import read_image
 from leukstudy.imaging.quality import judge, main_cell
-from leukstudy.imaging.segment import METHODS, label_cells, segment_cells, segment_nuclei
+from leukstudy.imaging.segment import label_cells, segment_cells, segment_nuclei
 from leukstudy.study import paths
+from leukstudy.study.methods import SEGMENTATIONS
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
@@ -67,14 +68,14 @@ def test_paper_a_takes_the_dark_side_now(drawn):
     assert mask[truth == 255].mean() > 0.9 and mask[bright].mean() < 0.01
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEGMENTATIONS)
 def test_flat_images_are_empty(method):
     for value in (0, 128, 255):
         flat = np.full((50, 40, 3), value, np.uint8)
         assert not segment_nuclei(flat, method).any() and not segment_cells(flat, method=method).any()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEGMENTATIONS)
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 5000), (5000, 1), (64, 64)])
 def test_hostile_images_give_a_mask(method, shape):
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
@@ -104,7 +105,7 @@ def test_methods_of_the_literature_find_a_dark_violet_nucleus(drawn, method):
 
 
 def test_the_same_image_gives_the_same_mask(drawn):
-    for method in METHODS:
+    for method in SEGMENTATIONS:
         assert np.array_equal(segment_nuclei(drawn[1][0], method), segment_nuclei(drawn[1][0], method))
 
 
@@ -204,5 +205,5 @@ def test_what_is_no_image_is_refused():
         segment_nuclei(np.zeros((5, 5), np.uint8))
     with pytest.raises(ValueError, match="float64"):
         segment_cells(np.zeros((5, 5, 3)))
-    with pytest.raises(ValueError, match="known are: stain, tavakoli"):
+    with pytest.raises(ValueError, match="known: stain, tavakoli"):
         segment_nuclei(np.zeros((5, 5, 3), np.uint8), "otsu")

@@ -5,9 +5,14 @@ import pytest
 from fabricate import blob_cell
 
 from leukstudy.imaging import stain
-from leukstudy.imaging.stain import AZURE_EOSIN, STAIN_NORMALISATIONS, even_illumination, normalise_stain
+from leukstudy.imaging.stain import AZURE_EOSIN, even_illumination
+from leukstudy.study.methods import STAIN_NORMALISATIONS, method
 
 TINT = (0.95, 0.80, 0.70)
+
+
+def normalised(rgb, name):
+    return method(STAIN_NORMALISATIONS, name, "stain normalisation")(rgb)
 
 
 @pytest.fixture
@@ -42,11 +47,11 @@ def test_grey_world_makes_channels_equal(rgb):
     assert np.ptp(means) < 4 < np.ptp((rgb * TINT).reshape(-1, 3).mean(axis=0))
 
 
-@pytest.mark.parametrize("method", ["reinhard", "macenko"])
-def test_two_laboratories_come_closer(rgb, method):
+@pytest.mark.parametrize("name", ["reinhard", "macenko"])
+def test_two_laboratories_come_closer(rgb, name):
     other = (255 * (rgb / 255.0) ** 1.3 * TINT).astype(np.uint8)
     before = np.abs(rgb.astype(float) - other).mean()
-    after = np.abs(normalise_stain(rgb, method).astype(float) - normalise_stain(other, method)).mean()
+    after = np.abs(normalised(rgb, name).astype(float) - normalised(other, name)).mean()
     assert after < 0.6 * before
 
 
@@ -67,24 +72,22 @@ def test_macenko_finds_the_stains_of_an_image():
     assert stain.own_stains(np.zeros((500, 3), np.float32)) is None
 
 
-@pytest.mark.parametrize("method", STAIN_NORMALISATIONS)
-def test_black_around_a_cell_stays_black_and_weighs_nothing(method):
+@pytest.mark.parametrize("name", STAIN_NORMALISATIONS)
+def test_black_around_a_cell_stays_black_and_weighs_nothing(name):
     rgb, truth = blob_cell(np.random.default_rng(3), size=96)
     rgb[truth == 0] = 0
     wide = np.zeros((150, 150, 3), np.uint8)
     wide[27:123, 27:123] = rgb
-    normal = normalise_stain(wide, method)
+    normal = normalised(wide, name)
     assert not normal[:20].any()
-    assert np.abs(normal[27:123, 27:123].astype(int) - normalise_stain(rgb, method)).max() <= 1
+    assert np.abs(normal[27:123, 27:123].astype(int) - normalised(rgb, name)).max() <= 1
 
 
 def test_names():
     image = np.full((4, 4, 3), 9, np.uint8)
-    assert (
-        np.array_equal(normalise_stain(image, "none"), image) and normalise_stain(image, "none") is not image
-    )
-    with pytest.raises(ValueError, match="'vahadane'; expected one of none, grey_world, reinhard, macenko"):
-        normalise_stain(image, "vahadane")
+    assert np.array_equal(normalised(image, "none"), image) and normalised(image, "none") is not image
+    with pytest.raises(ValueError, match="'vahadane': known: none, grey_world, reinhard, macenko"):
+        normalised(image, "vahadane")
 
 
 def test_uneven_light_is_evened(rgb):

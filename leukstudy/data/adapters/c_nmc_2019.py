@@ -17,7 +17,14 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import as_rows, disagree, folders_of, listing, refuse_twice
+from leukstudy.data.adapters.layout import (
+    as_rows,
+    disagree,
+    folders_of,
+    listing,
+    read_text_table,
+    refuse_twice,
+)
 
 LABELS = {"all": "ALL", "hem": "HEM"}
 _UID = re.compile(r"UID_(H?\d+)_(\d+)_(\d+)_(all|hem)", re.IGNORECASE)
@@ -102,11 +109,8 @@ def _named_cells(root: Path, files: list[str]) -> tuple[dict[str, dict[str, str]
     named: dict[str, dict[str, str]] = {}
     spelling: dict[str, set[str]] = defaultdict(set)
     for file in files:
-        try:
-            table = pd.read_csv(root / file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-        except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise DataProblem(f"{root / file}: cannot be read as a UTF-8 CSV file ({error})") from error
-        table.columns = table.columns.str.strip().str.casefold()
+        table = read_text_table(root / file)
+        table.columns = table.columns.str.casefold()
         if not set(_CSV) <= set(table.columns):
             continue  # another publisher's table, which names no image of ours
         for patient, name, label in table[list(_CSV)].itertuples(index=False):

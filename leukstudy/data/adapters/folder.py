@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import COLUMNS, METADATA, OFFICIAL_SPLITS, listing
+from leukstudy.data.adapters.layout import COLUMNS, METADATA, OFFICIAL_SPLITS, listing, read_text_table
 from leukstudy.imaging.io import SUFFIXES
 
 # What metadata.csv may say of an image.
@@ -80,11 +80,7 @@ def _metadata(root: Path, paths: pd.Series) -> pd.DataFrame:
     file = Path(root) / METADATA
     if not file.is_file():
         return pd.DataFrame(columns=_GIVEN, dtype="str")
-    try:
-        table = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataProblem(f"{file}: cannot be read as a UTF-8 CSV file ({error})") from error
-    table.columns = table.columns.str.strip()
+    table = read_text_table(file)
     if "path" not in table.columns:
         raise DataProblem(f"{file}: the columns are {list(table.columns)}; a column `path` is needed")
     # Written on Windows, or by hand: ALL\a.png and ./ALL/a.png both mean ALL/a.png.

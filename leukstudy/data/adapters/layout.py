@@ -107,6 +107,16 @@ def refuse_twice(root: Path, paths: Iterable[str], what: str = "file name") -> N
         )
 
 
+def read_text_table(file: Path) -> pd.DataFrame:
+    """A publisher's or user's CSV, every cell as text and '' where empty. Raises DataProblem where it cannot be read."""
+    try:
+        table = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataProblem(f"{file}: cannot be read as a UTF-8 CSV file ({error})") from error
+    table.columns = table.columns.str.strip()
+    return table
+
+
 def _check_path(root: Path, path: str) -> None:
     try:
         path.encode("utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from leukstudy.data import DataProblem
-from leukstudy.data.adapters.layout import as_rows, listing, stem
+from leukstudy.data.adapters.layout import as_rows, listing, read_text_table, stem
 
 _EXPECTED = "NNN.bmp with masks NNN.png, and a CSV 'image ID,class label' (labels.csv or Class Labels of Dataset N.csv)"
 
@@ -71,11 +71,8 @@ def _dataset(text: str) -> str:
 def _types(root: Path, files: list[str]) -> dict[tuple[str, str], str]:
     types: dict[tuple[str, str], str] = {}
     for file in files:
-        try:
-            table = pd.read_csv(root / file, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-        except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise DataProblem(f"{root / file}: cannot be read as a UTF-8 CSV file ({error})") from error
-        table.columns = table.columns.str.strip().str.casefold()
+        table = read_text_table(root / file)
+        table.columns = table.columns.str.casefold()
         kind = next((name for name in ("class label", "class") if name in table.columns), None)
         if "image id" not in table.columns or kind is None:
             continue

@@ -6,9 +6,9 @@ field means. A field that nobody here could verify carries a '?'.
 
 from leukstudy.data.registry.cells import CELLS
 from leukstudy.data.registry.leukaemia import LEUKAEMIA
-from leukstudy.data.registry.source import GATES, GROUP_LEVELS, LABEL_KINDS, Source
+from leukstudy.data.registry.source import GATES, LABEL_KINDS, Source, facts_of
 
-__all__ = ["ENTRIES", "GATES", "GROUP_LEVELS", "LABEL_KINDS", "Source"]
+__all__ = ["ENTRIES", "GATES", "LABEL_KINDS", "Source", "facts_of"]
 
 OWN = (
     Source(

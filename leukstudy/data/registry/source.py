@@ -83,3 +83,37 @@ class Source:
                 raise ValueError(
                     f"source {self.name!r}: {name} is {getattr(self, name)!r}; known: {', '.join(known)}"
                 )
+
+
+def facts_of(source: Source) -> list[tuple[str, str]]:
+    """What the registry says of a source, as pairs of a name and a text, empty facts left out."""
+    counts = ", ".join(
+        f"{label} {'?' if n is None else format(n, ',')}" for label, n in source.classes.items()
+    )
+    facts = [
+        ("title", source.title),
+        ("synthetic", "yes: these are drawings" if source.synthetic else "no"),
+        ("licence", source.licence),
+        ("gate", f"{source.gate}: {GATES[source.gate]}"),
+        ("access", source.access),
+        ("home", source.home),
+        ("doi", source.doi),
+        ("citation", source.citation),
+        ("labels", f"{source.label_kind}: {LABEL_KINDS[source.label_kind]}"),
+        ("images", f"{source.images:,}" if source.images else "?"),
+        ("counts", counts or "?"),
+        ("image size", source.image_size),
+        ("group level", source.group_level),
+        ("groups", source.groups),
+        ("layout", source.layout),
+        ("adapter", source.adapter),
+        *(("checksum", f"{file} {known}") for file, known in source.checksums.items()),
+        ("kaggle", source.kaggle),
+        *(("download", url) for url in source.download),
+        ("overlaps with", ", ".join(source.overlaps)),
+        *(("left out", f"{pattern}: {why}") for pattern, why in source.exclusions.items()),
+        *(("one group", ", ".join(members)) for members in source.same_group),
+        *(("caution", caution) for caution in source.cautions),
+        ("tested on", source.tested),
+    ]
+    return [(name, text) for name, text in facts if text]

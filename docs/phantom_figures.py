@@ -1,6 +1,5 @@
-"""`python -m leukstudy.phantom.figures --out docs/figures`: the figures and the table of docs/phantom.md."""
+"""`python docs/phantom_figures.py`: draw the figures of docs/phantom.md into docs/figures, and print its table."""
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -22,12 +21,9 @@ SEED = 7
 _MARKS = dict(zip(CLASSES, "osD^v", strict=True))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Draw every figure into the folder of the command line and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m leukstudy.phantom.figures", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    out = parser.parse_args(argv).out
-    out.mkdir(parents=True, exist_ok=True)
+def main() -> None:
+    """Draw every figure into docs/figures and print the table."""
+    out = Path(__file__).with_name("figures")
     for name, rows in (("classes", classes()), ("cell-types", cell_types()), ("effects", effects())):
         _sheet(rows, out / f"phantom-{name}.jpg")
     field(out / "phantom-field.jpg")
@@ -35,7 +31,6 @@ def main(argv: list[str] | None = None) -> int:
     measured = measure()
     morphology(measured, out / "phantom-morphology.png")
     print(table(measured))
-    return 0
 
 
 def classes() -> dict[str, list[np.ndarray]]:
@@ -173,4 +168,4 @@ def _sheet(rows: dict[str, list[np.ndarray]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,13 +1,13 @@
-"""docs/datasets.md, made from the registry (`leukstudy data docs`)."""
+"""`python docs/datasets_page.py`: write docs/datasets.md anew from the registry."""
 
 from pathlib import Path
 
-from leukstudy.data.registry import ENTRIES, GATES, LABEL_KINDS, Source
+from leukstudy.data.registry import ENTRIES, GATES, LABEL_KINDS, Source, facts_of
 
 _HEAD = """\
 # Datasets
 
-<!-- Made from leukstudy/data/registry by `leukstudy data docs`: change the registry, not this page. -->
+<!-- Made from leukstudy/data/registry by `python docs/datasets_page.py`: change the registry, not this page. -->
 
 What the study knows of each source. Facts are the publishers', or were seen in public code that reads the files; **a "?"
 marks what nobody here has verified**, and only the sources tested on real files were ever seen here. `leukstudy data get`
@@ -29,46 +29,6 @@ def page() -> str:
     parts = [_HEAD, _overview(), _words(), _TERMS, _tested(), "## Source by source\n"]
     parts += [_section(source) for source in ENTRIES]
     return "\n".join(parts)
-
-
-def write(path: Path) -> Path:
-    """Write the page; gives its path."""
-    path.write_text(page(), encoding="utf-8")
-    return path
-
-
-def facts_of(source: Source) -> list[tuple[str, str]]:
-    """What the registry says of a source, as pairs of a name and a text, empty facts left out."""
-    counts = ", ".join(
-        f"{label} {'?' if n is None else format(n, ',')}" for label, n in source.classes.items()
-    )
-    facts = [
-        ("title", source.title),
-        ("synthetic", "yes: these are drawings" if source.synthetic else "no"),
-        ("licence", source.licence),
-        ("gate", f"{source.gate}: {GATES[source.gate]}"),
-        ("access", source.access),
-        ("home", source.home),
-        ("doi", source.doi),
-        ("citation", source.citation),
-        ("labels", f"{source.label_kind}: {LABEL_KINDS[source.label_kind]}"),
-        ("images", f"{source.images:,}" if source.images else "?"),
-        ("counts", counts or "?"),
-        ("image size", source.image_size),
-        ("group level", source.group_level),
-        ("groups", source.groups),
-        ("layout", source.layout),
-        ("adapter", source.adapter),
-        *(("checksum", f"{file} {known}") for file, known in source.checksums.items()),
-        ("kaggle", source.kaggle),
-        *(("download", url) for url in source.download),
-        ("overlaps with", ", ".join(source.overlaps)),
-        *(("left out", f"{pattern}: {why}") for pattern, why in source.exclusions.items()),
-        *(("one group", ", ".join(members)) for members in source.same_group),
-        *(("caution", caution) for caution in source.cautions),
-        ("tested on", source.tested),
-    ]
-    return [(name, text) for name, text in facts if text]
 
 
 def _row(*cells: str) -> str:
@@ -119,3 +79,7 @@ def _plain(text: str) -> str:
     for letter in "\\*_<>[]":
         text = text.replace(letter, f"\\{letter}")
     return text
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("datasets.md").write_text(page(), encoding="utf-8")
