@@ -21,6 +21,8 @@ from gpu_contenders import SMALL, Contender, Sizes, contenders
 CONTENDERS = Path(__file__).with_name("gpu_contenders.py")
 LIMIT_S = 600
 """A contender that takes longer is ended, and its row says so."""
+SPEED, FIRST_STEP_S = 500, 30
+"""Images a second of DenseNet201's training that are asked for in bfloat16, and the seconds its first step may take."""
 WAIT_SHARE = 0.05
 """The input pipeline is a bottleneck where steps spend more of their time than this waiting for it."""
 COLUMNS = (
@@ -64,25 +66,29 @@ def format_number(number: float | None) -> str:
 
 
 def verdicts(results: dict[Contender, dict[str, Any]], deep: str) -> list[str]:
-    """One line a goal: what was asked, what was measured, and whether it is met."""
+    """One line a goal: what was asked, what was measured, and whether it is met.
+
+    With or without XLA, whichever is faster of those whose first step is short enough.
+    """
     speed = {row: result["speed"] for row, result in results.items() if result.get("speed")}
     ours = [row for row in speed if (row.work, row.network, row.engine) == ("train", deep, "ours")]
     # judged by what it computed in, so that a precision that was left out does not pass for one
-    fast = [row for row in ours if results[row]["precision"] == row.precision == "bfloat16"]
-    best = max(fast, key=speed.get, default=None)
+    in_bfloat16 = [row for row in ours if results[row]["precision"] == row.precision == "bfloat16"]
+    short_start = {row: results[row]["first_s"] < FIRST_STEP_S for row in in_bfloat16}
+    best = max(in_bfloat16, key=lambda row: (short_start[row], speed[row]), default=None)
     lines = []
     if best is None:
         lines.append(
-            f"{deep} in bfloat16 (500 images/s, ahead of PyTorch, first step under 30 s): not measured, no training computed in it"
+            f"{deep} in bfloat16 ({SPEED} images/s, ahead of PyTorch, first step under {FIRST_STEP_S} s): not measured, no training computed in it"
         )
     else:
         title, first_s = f"{deep} in bfloat16{', XLA' if best.compiled else ''}", results[best]["first_s"]
-        lines.append(f"{title}, 500 images/s: {speed[best]:,.0f}, {met(speed[best] >= 500)}")
+        lines.append(f"{title}, {SPEED} images/s: {speed[best]:,.0f}, {met(speed[best] >= SPEED)}")
         for compiled, form in ((False, "eager"), (True, "compiled")):
             rival = speed.get(Contender("train", deep, "PyTorch", "bfloat16", compiled))
             ending = "not measured" if rival is None else f"{rival:,.0f}, {met(speed[best] > rival)}"
             lines.append(f"{title}, ahead of PyTorch {form}: {ending}")
-        lines.append(f"{title}, first step under 30 s: {first_s:.1f} s, {met(first_s < 30)}")
+        lines.append(f"{title}, first step under {FIRST_STEP_S} s: {first_s:.1f} s, {met(short_start[best])}")
     waits = {row.name: result["wait_share"] for row, result in results.items() if "wait_share" in result}
     worst = max(waits, key=waits.get, default=None)
     ending = "not measured"
