@@ -80,7 +80,7 @@ def settings(**changes: Any) -> Any:
 
 def trained(chosen: Any, images: np.ndarray, **more: Any) -> Any:
     """Fit on all images, of two classes."""
-    from leukstudy.models.train import fit  # noqa: PLC0415
+    from leukstudy.models.fit import fit  # noqa: PLC0415
 
     y = np.arange(len(images)) % 2
     rows = {"y": y, "split": np.full(len(y), "train"), "classes": ["healthy", "leukaemia"]}

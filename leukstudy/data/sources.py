@@ -16,7 +16,7 @@ import pandas as pd
 from leukstudy.data import DataProblem
 from leukstudy.data.adapters.layout import COLUMNS, OFFICIAL_SPLITS
 from leukstudy.data.registry import ENTRIES, Source
-from leukstudy.study.methods import unknown
+from leukstudy.study.schema import unknown
 
 __all__ = [
     "SOURCES",

@@ -1,6 +1,6 @@
 """Grad-CAM (Selvaraju et al. 2017): where in the image a network finds its evidence for a class.
 
-The gradient is that of the logit, not of the probability: a sure network's sigmoid is flat, its gradient
+The gradient is that of the logit, not of the probability: a sure network's softmax is flat, its gradient
 vanishes, and the map would be rounding noise exactly where the network is most certain.
 """
 
@@ -11,8 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models.backend import tensorflow
-from leukstudy.models.embed import check_images, resize
+from leukstudy.models.embed import check_images
 
 _FEATURE_LAYERS = (
     "Conv2D",
@@ -35,8 +36,7 @@ def gradcam(
     """Heat maps (N, H, W) float32 in [0, 1], each scaled to its own maximum; all 0 where nothing speaks for the class.
 
     model: a flat Keras model of this study (`load(folder).model`). images: (N, H, W, 3) uint8 RGB of any size; the map
-    has theirs. class_index: one class for all, or (N,) one each. For a sigmoid of two classes, class 0 has the
-    negated logit. layer: whose output is read; None takes `last_feature_layer`.
+    has theirs. class_index: one class for all, or (N,) one each. layer: whose output is read; None takes `last_feature_layer`.
 
     Raises ValueError for a class, layer or model that does not fit.
 
@@ -57,7 +57,7 @@ def gradcam(
             f"layer '{name}' is no layer of {model.name} with a feature map. Default: {last_feature_layer(model)}."
         )
     wanted = np.broadcast_to(np.asarray(class_index), (len(images),))
-    classes = max(2, logits.shape[1])
+    classes = logits.shape[1]
     if len(wanted) and not (wanted.min() >= 0 and wanted.max() < classes):
         raise ValueError(
             f"class_index {class_index} is out of range: this model has classes 0 to {classes - 1}."
@@ -67,7 +67,7 @@ def gradcam(
     maps = np.zeros(images.shape[:3], np.float32)
     for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        coarse = _coarse_maps(reader, resize(images[part], size).astype(np.float32), wanted[part])
+        coarse = _coarse_maps(reader, resize_all(images[part], size).astype(np.float32), wanted[part])
         for target, heat in zip(maps[part], coarse, strict=True):
             target[:] = _scaled(heat, images.shape[1:3])
     return maps
@@ -86,10 +86,7 @@ def _coarse_maps(reader: Any, inputs: np.ndarray, wanted: np.ndarray) -> np.ndar
     tf = tensorflow()
     with tf.GradientTape() as tape:
         features, logits = reader(inputs, training=False)
-        if logits.shape[1] == 1:
-            score = logits[:, 0] * tf.constant(np.where(wanted == 1, 1.0, -1.0), tf.float32)
-        else:
-            score = tf.gather(logits, tf.constant(wanted, tf.int32), axis=1, batch_dims=1)
+        score = tf.gather(logits, tf.constant(wanted, tf.int32), axis=1, batch_dims=1)
     gradient = tape.gradient(score, features)
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)).numpy()

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from leukstudy.imaging.resize import resize
 from leukstudy.imaging.stain import even_illumination
 from leukstudy.study.methods import CORNERS, EQUALISATIONS, STAIN_NORMALISATIONS, method
 
@@ -70,20 +71,6 @@ def adjust(rgb: np.ndarray, *, contrast: float = 1.0, brightness: float = 0.0) -
         return rgb.copy()
     table = 127.5 + contrast * (np.arange(256) - 127.5) + 255 * brightness
     return cv2.LUT(rgb, np.clip(np.rint(table), 0, 255).astype(np.uint8))
-
-
-def resize(rgb: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, 3) to (size, size, 3) uint8: by area when either side shrinks (no aliasing), else bilinear.
-
-    The whole image is kept, so an oblong one is squeezed, as in both papers.
-    """
-    if size < 1:
-        raise ValueError(f"size is {size}; expected at least 1 pixel")
-    height, width = rgb.shape[:2]
-    if (height, width) == (size, size):
-        return rgb.copy()
-    how = cv2.INTER_AREA if max(height, width) > size else cv2.INTER_LINEAR
-    return cv2.resize(rgb, (size, size), interpolation=how)
 
 
 def gaussian(rgb: np.ndarray, sigma: float) -> np.ndarray:

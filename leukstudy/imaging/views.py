@@ -8,8 +8,8 @@ as large as the one that it was given. An image without a cell has no masked vie
 import cv2
 import numpy as np
 
-from leukstudy.imaging.preprocess import resize
 from leukstudy.imaging.quality import main_cell
+from leukstudy.imaging.resize import resize
 
 # A crop leaves this part of the cell's longer side free around it.
 _MARGIN = 0.1

@@ -14,8 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from leukstudy.models.embed import check_images, images_digest, resize
+from leukstudy.imaging.resize import resize_all
+from leukstudy.models.embed import check_images, images_digest
 from leukstudy.models.store import digest
+from leukstudy.study.experiments import Augment
 
 DRAWS = (
     "turn", "mirror", "upend", "side", "top", "left", "blur", "azure", "eosin", "azure_shift", "eosin_shift", "light",
@@ -36,12 +38,12 @@ _ABSORBED = np.float32(1 - np.arange(256) / 255)[None, :, None].repeat(3, axis=2
 _TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 
-def changes_images(augment: Any) -> bool:
+def changes_images(augment: Augment) -> bool:
     """Whether any operation on single images is on (MixUp is none)."""
     return any((augment.flip, augment.rotate, augment.zoom, augment.blur, augment.stain, augment.brightness))
 
 
-def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
+def augmented(images: np.ndarray, augment: Augment, seed: int) -> np.ndarray:
     """(N, S, S, 3) uint8 images as a training step would see them, uint8: for figures.
 
     augment: flip and rotate (bool), zoom, stain and brightness (fractions), blur (pixels); see `changed`. Raises
@@ -51,7 +53,7 @@ def augmented(images: np.ndarray, augment: Any, seed: int) -> np.ndarray:
     return augment_batch(images, augment, (seed,))
 
 
-def augment_batch(batch: np.ndarray, augment: Any, seed: Sequence[int]) -> np.ndarray:
+def augment_batch(batch: np.ndarray, augment: Augment, seed: Sequence[int]) -> np.ndarray:
     """Augment (N, S, S, 3) uint8 images, each by its own draws; a function of `seed`, such as (seed, epoch, step)."""
     draws = np.random.default_rng([*seed, _IMAGES]).random((len(batch), _WIDTH))
     return _stacked(
@@ -59,7 +61,7 @@ def augment_batch(batch: np.ndarray, augment: Any, seed: Sequence[int]) -> np.nd
     )
 
 
-def changed(image: np.ndarray, augment: Any, draw: np.ndarray) -> np.ndarray:
+def changed(image: np.ndarray, augment: Augment, draw: np.ndarray) -> np.ndarray:
     """One image (S, S, 3) uint8 as the numbers in `draw` (as `DRAWS` names them, 0 to 1) say; uint8.
 
     In this order: quarter turns and flips; zoom, in only (a window of 1 - zoom to 1 of the side, in whole pixels, anywhere
@@ -118,7 +120,7 @@ class AugmentedImages:
     def __init__(
         self,
         images: np.ndarray,
-        augment: Any,
+        augment: Augment,
         *,
         seed: int,
         views: int,
@@ -141,7 +143,7 @@ class AugmentedImages:
         numbers = np.arange(len(self))[which]
         views, places = np.divmod(numbers, max(1, len(self._rows)))
         rows = self._rows[places]
-        images = resize(self._images[rows], self._size)
+        images = resize_all(self._images[rows], self._size)
         return _stacked(images.shape, map(self._copy, images, rows.tolist(), views.tolist()))
 
     def digest(self) -> str:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models.augment import augment_batch, changes_images
 from leukstudy.models.backend import tensorflow
-from leukstudy.models.embed import resize
 from leukstudy.models.loop import Batch
 from leukstudy.models.mixup import mixed, mixed_images, mixup_draws
+from leukstudy.study.experiments import NetworkSettings
 
 _AT_ONCE = 8  # batches made at a time at most: they are held in memory, and 8 cores feed any one GPU
 
@@ -49,7 +50,13 @@ def steps_an_epoch(count: int, batch: int) -> int:
 
 
 def image_batches(
-    settings: Any, epoch: int, *, images: np.ndarray, y: np.ndarray, rows: np.ndarray, weight: np.ndarray
+    settings: NetworkSettings,
+    epoch: int,
+    *,
+    images: np.ndarray,
+    y: np.ndarray,
+    rows: np.ndarray,
+    weight: np.ndarray,
 ) -> Any:
     """One epoch's batches of image rows from tf.data: (inputs (n, S, S, 3) float32 of 0-255, targets, weights).
 
@@ -66,7 +73,7 @@ def image_batches(
 
     def load(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         step = steps[number]
-        pixels = resize(images[rows[step.places]], size)
+        pixels = resize_all(images[rows[step.places]], size)
         if changes_images(augment):
             pixels = augment_batch(pixels, augment, (*seed, int(number)))
         if step.mixup:
@@ -89,7 +96,7 @@ def image_batches(
 
 
 def array_batches(
-    settings: Any, epoch: int, *, inputs: np.ndarray, labels: np.ndarray, weight: np.ndarray
+    settings: NetworkSettings, epoch: int, *, inputs: np.ndarray, labels: np.ndarray, weight: np.ndarray
 ) -> Iterator[Batch]:
     """One epoch's batches of embeddings (N, D) float32 with labels (N,), as `image_batches` gives those of images."""
     for step in _steps(settings, epoch, labels, weight):
@@ -97,7 +104,7 @@ def array_batches(
         yield mixed(rows, *step.mixup) if step.mixup else rows, step.targets, step.weights
 
 
-def _steps(settings: Any, epoch: int, labels: np.ndarray, weight: np.ndarray) -> Iterator[_Step]:
+def _steps(settings: NetworkSettings, epoch: int, labels: np.ndarray, weight: np.ndarray) -> Iterator[_Step]:
     batch, alpha = even_batch(len(labels), settings.batch_size), settings.augment.mixup
     order = np.random.default_rng([settings.seed, epoch]).permutation(len(labels))
     one_hot = np.eye(len(weight), dtype=np.float32)

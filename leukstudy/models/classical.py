@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukstudy.models.zoo import model_spec
+from leukstudy.study.zoo import model_spec
 
 CALIBRATION_FOLDS = 5
 

@@ -1,31 +1,31 @@
 """Embeddings of a frozen backbone: computed once for each (images, backbone, weights, scaling, size).
 
-On a CPU the backbone runs in ONNX Runtime (`onnx_engine`), several times as fast as Keras' predict (`make bench`) and
-equal to it within 1e-4; on a GPU, and for so few images that the conversion would take longer, it runs in TensorFlow.
+TensorFlow embeds, but for many images on a CPU by a network of depthwise convolutions: ONNX Runtime is then more than twice
+as fast (`python benchmarks/models.py`). Other networks it would embed faster too, but with numbers that depend on the
+processor: where there is AVX-512 it sums the channels of a 3x3 convolution in blocks of 16, elsewhere of 8.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models import onnx_engine
-from leukstudy.models.backend import has_gpu, seed_everything
-from leukstudy.models.network import embedder, scaling_of
+from leukstudy.models.backend import has_gpu, seed_everything, tensorflow
+from leukstudy.models.network import embedder
 from leukstudy.models.store import digest, find, keep, remember_array
 from leukstudy.models.weights import weights_identity
-from leukstudy.models.zoo import model_spec
+from leukstudy.study.zoo import model_spec
 
-FORMAT = "2"
+FORMAT = "3"
 """Part of every key: raise it when an architecture or this module changes what it computes."""
 
-FEW_PIXELS = 1_500_000
-"""Images of fewer pixels than this together, 30 of 224 x 224, are embedded by TensorFlow as they are: converting
-EfficientNet-Lite0 takes as long as embedding these by it. It goes by the images alone, so that results repeat."""
+WORTH_CONVERTING = 40_000_000
+"""Pixels, 800 images of 224 x 224, from which on ONNX Runtime has won back the seconds that making its graph takes. It
+goes by the images alone, and not by whether the graph lies in the cache, so that results repeat."""
 
 
 def embed(
@@ -41,45 +41,35 @@ def embed(
     """Pooled features of a frozen backbone, (N, D) float32.
 
     images: (N, H, W, 3) uint8 RGB, in memory or memory-mapped; resized to image_size a few at a time (in
-    TensorFlow `batch`), so that memory stays flat. With `cache`, a folder, the exported backbone and the result are kept there; a
-    damaged entry is made again. `weights: none` is the random backbone of seed 0.
+    TensorFlow `batch`), so that memory stays flat. With `cache`, a folder, the result and ONNX Runtime's graph are kept
+    there; a damaged entry is made again. `weights: none` is the random backbone of seed 0.
 
     Raises ValueError for images of another form, UnknownModel, MissingWeights and BadWeights.
     """
     check_images(images)
     spec = model_spec(model, kind="network")
-    scale = scaling_of(spec, scaling)
-    backbone = digest([FORMAT, model, weights_identity(weights, spec.imagenet), repr(scale), str(image_size)])
+    source = {"model": model, "weights": weights, "scaling": scaling, "image_size": image_size}
+    identity = weights_identity(weights, spec.imagenet)
+    backbone = digest([FORMAT, model, identity, repr(spec.scaling(scaling)), str(image_size)])
 
     def compute() -> np.ndarray:
         if not len(images):
             return np.zeros((0, spec.embedding_width), np.float32)
-        if has_gpu() or len(images) * image_size**2 < FEW_PIXELS:
-            return _by_tensorflow(
-                images, model=model, weights=weights, scaling=scaling, image_size=image_size, batch=batch
-            )
+        if has_gpu() or not spec.depthwise or len(images) * image_size**2 < WORTH_CONVERTING:
+            return _by_tensorflow(images, source, batch)
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(cache or scratch, f"backbone-{model}-{backbone[:16]}.onnx")
             if not find(path):
-                export_onnx(path, model=model, weights=weights, scaling=scaling, image_size=image_size)
-            return _on_cpu(images, image_size, onnx_engine.runner(path))
+                export_onnx(path, **source)
+            run = onnx_engine.runner(path)
+            return onnx_engine.in_threads(
+                lambda part: run(resize_all(images[part], image_size)), len(images), image_size
+            )
 
     if cache is None:
         return compute()
     key = digest([backbone, str(images.shape), images_digest(images)])
     return remember_array(Path(cache, f"embedding-{model}-{key[:16]}.npy"), compute)
-
-
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """(N, H, W, 3) uint8 to (N, size, size, 3) uint8: area averaging when shrinking, bilinear when enlarging."""
-    if images.shape[1:3] == (size, size):
-        return np.ascontiguousarray(images)
-    shrink = max(images.shape[1:3]) > size
-    how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    out = np.empty((len(images), size, size, 3), np.uint8)
-    for target, image in zip(out, images, strict=True):
-        target[:] = cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=how)
-    return out
 
 
 def check_images(images: np.ndarray) -> None:
@@ -103,20 +93,20 @@ def images_digest(images: np.ndarray) -> str:
 
 
 def export_onnx(path: Path, *, model: str, weights: str, scaling: str, image_size: int) -> None:
-    """Write the backbone with its scaling and pooling as ONNX: input (N, S, S, 3) uint8, output (N, D) float32."""
+    """Write the backbone with its scaling and pooling as ONNX: input (N, 3, S, S) uint8, output (N, D) float32."""
     seed_everything(0)
     proto = onnx_engine.convert(embedder(model, weights=weights, scaling=scaling, image_size=image_size))
     keep(path, lambda temporary: temporary.write_bytes(proto.SerializeToString()))
 
 
-def _on_cpu(images: np.ndarray, size: int, run: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    return onnx_engine.in_threads(lambda part: run(resize(images[part], size)), len(images), size)
-
-
-def _by_tensorflow(
-    images: np.ndarray, *, model: str, weights: str, scaling: str, image_size: int, batch: int
-) -> np.ndarray:
+def _by_tensorflow(images: np.ndarray, source: dict, batch: int) -> np.ndarray:
+    tf = tensorflow()
     seed_everything(0)
-    network = embedder(model, weights=weights, scaling=scaling, image_size=image_size)
-    parts = (resize(images[i : i + batch], image_size) for i in range(0, len(images), batch))
-    return np.concatenate([network(part.astype(np.float32), training=False).numpy() for part in parts])
+    network = embedder(**source)
+    shape = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+    run = tf.function(
+        lambda pixels: network(pixels, training=False), input_signature=[shape], jit_compile=False
+    )
+    starts = range(0, len(images), batch)
+    parts = (resize_all(images[start : start + batch], source["image_size"]) for start in starts)
+    return np.concatenate([run(part.astype(np.float32)).numpy() for part in parts])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from leukstudy.models import loop
 from leukstudy.models.batches import array_batches, class_weights, steps_an_epoch
+from leukstudy.study.experiments import NetworkSettings
 
 
 def train_head(
     steps: loop.Steps,
-    settings: Any,
+    settings: NetworkSettings,
     *,
     inputs: np.ndarray,
     labels: np.ndarray,

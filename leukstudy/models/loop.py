@@ -1,12 +1,12 @@
 """The training loop of every network: one traced training step, one traced prediction step.
 
-Keras' `fit` traces DenseNet201 up to three times (train, validate, predict), and its optimiser writes about
-ten operations a variable; on 2 CPU cores that is over a minute before the first image. Here each step is
-traced once, and validation uses the prediction step.
+Keras' `fit` traces a network up to three times (train, validate, predict). On two CPU cores that is a minute before
+DenseNet201's first image, and its steps are slower (`python benchmarks/models.py` prints both).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax, softmax
 
 from leukstudy.models.backend import has_gpu, tensorflow
 from leukstudy.models.checkpoint import Checkpoint
+from leukstudy.models.losses import losses_of, optimiser, scheduled_rate
 from leukstudy.models.network import logits_model
-from leukstudy.models.optimise import Optimiser, losses_of, scheduled_rate, two_columns
+from leukstudy.study.experiments import NetworkSettings
 
 Batch = tuple[Any, Any, Any]
 """inputs (n, ...) float32 of 0-255 or embeddings, targets (n, K) float32 that sum to 1, sample weight (n,) float32."""
@@ -28,6 +30,8 @@ Take = Callable[[np.ndarray], np.ndarray]
 
 MIN_DELTA = 1e-4
 """A smaller fall of the validation loss than this is no improvement to the learning-rate plateau rule."""
+PROGRESS_S = 15.0
+"""Seconds between two lines about an epoch that is not over."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -60,26 +64,28 @@ class Trace:
 class Steps:
     """A network's two traced steps and its optimiser.
 
-    settings: optimiser, learning_rate, weight_decay, clip_norm, loss, focal_gamma, label_smoothing, xla (on a GPU only).
-    strategy: a tf.distribute.MirroredStrategy in whose scope the model and this were made, where there are several
-    devices: each takes its share of every batch, and all move by the sum of their gradients.
+    input_shape: of one example. strategy: a tf.distribute.MirroredStrategy in whose scope the model and this were made,
+    where there are several devices: each takes its share of every batch, and all move by the sum of their gradients.
     """
 
     def __init__(
-        self, model: Any, settings: Any, input_shape: tuple[int, ...], classes: int, strategy: Any = None
+        self,
+        model: Any,
+        settings: NetworkSettings,
+        input_shape: tuple[int, ...],
+        classes: int,
+        strategy: Any = None,
     ) -> None:
         tf = tensorflow()
         self.model, self._settings, self._strategy = model, settings, strategy
         self.logits = logits_model(model)
-        self._variables = [variable.value for variable in model.trainable_variables]
-        self.optimiser = Optimiser(settings, self._variables)
+        self.optimiser = optimiser(settings, model.trainable_variables)
         inputs = tf.TensorSpec((None, *input_shape), tf.float32)
         targets, weights = tf.TensorSpec((None, classes), tf.float32), tf.TensorSpec((None,), tf.float32)
-        compiled = bool(settings.xla and has_gpu())
         self.train = tf.function(
             self._train,
             input_signature=[inputs, targets, weights],
-            jit_compile=compiled,
+            jit_compile=settings.xla and has_gpu(),
             reduce_retracing=False,
         )
         self.predict = tf.function(
@@ -105,34 +111,52 @@ class Steps:
 
     def _move(self, inputs: Any, targets: Any, weights: Any, count: Any) -> tuple[Any, Any]:
         tf = tensorflow()
+        variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = tf.cast(self.logits(inputs, training=True), tf.float32)
             total = tf.reduce_sum(losses_of(logits, targets, self._settings) * weights)
             loss = total / count
-        gradients = tape.gradient(loss, self._variables)
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self.optimiser.apply(self._clipped(gradients), variables)
+        right = tf.argmax(logits, axis=1) == tf.argmax(targets, axis=1)
+        return total, tf.reduce_sum(tf.cast(right, tf.int32))
+
+    def _clipped(self, gradients: list[Any]) -> list[Any]:
+        """All gradients together shortened to the length `clip_norm`: those of all devices, which Keras then sums."""
+        tf = tensorflow()
+        if not self._settings.clip_norm:
+            return gradients
         if self._strategy is not None:
             gradients = tf.distribute.get_replica_context().all_reduce("sum", gradients)
-        self.optimiser.apply(gradients)
-        right = tf.argmax(two_columns(logits), axis=1) == tf.argmax(targets, axis=1)
-        return total, tf.reduce_sum(tf.cast(right, tf.int32))
+        devices = 1 if self._strategy is None else self._strategy.num_replicas_in_sync
+        clipped, _ = tf.clip_by_global_norm(gradients, self._settings.clip_norm)
+        return [gradient / devices for gradient in clipped]
 
     def arrays(self) -> dict[str, list[np.ndarray]]:
         """All that training has changed: the network's variables, random states included, and the optimiser's."""
         return {
             "model": [np.asarray(variable) for variable in self.model.variables],
-            "optimiser": [variable.numpy() for variable in self.optimiser.state],
+            "optimiser": [np.asarray(variable) for variable in self.optimiser.variables],
         }
 
     def restore(self, arrays: dict[str, list[np.ndarray]]) -> None:
         """Put back what `arrays` gave."""
-        for variable, value in zip(self.model.variables, arrays["model"], strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimiser.state, arrays["optimiser"], strict=True):
-            variable.assign(value)
+        for name, variables in (("model", self.model.variables), ("optimiser", self.optimiser.variables)):
+            for variable, value in zip(variables, arrays[name], strict=True):
+                variable.assign(value)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return float(np.asarray(self.optimiser.learning_rate))
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self.optimiser.learning_rate.assign(rate)
 
 
 def predict_logits(steps: Steps, take: Take, rows: np.ndarray, batch: int) -> np.ndarray:
-    """Logits (len(rows), 1 or K) float32 of the rows, in inference mode. Raises OutOfMemory."""
+    """Logits (len(rows), K) float32 of the rows, in inference mode. Raises OutOfMemory."""
     parts = [np.zeros((0, steps.model.output_shape[1]), np.float32)]
     for start in range(0, len(rows), batch):
         inputs = take(rows[start : start + batch])
@@ -142,17 +166,13 @@ def predict_logits(steps: Steps, take: Take, rows: np.ndarray, batch: int) -> np
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Logits (N, 1) or (N, K) to class probabilities (N, 2) or (N, K), float32; rows sum to 1."""
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    odds = np.exp(shifted)
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    """Logits (N, K) to class probabilities (N, K), float32; rows sum to 1."""
+    return softmax(logits.astype(np.float64), axis=1).astype(np.float32)
 
 
 def run_epochs(
     steps: Steps,
-    settings: Any,
+    settings: NetworkSettings,
     *,
     training: Callable[[int], Iterable[Batch]],
     batches: int,
@@ -186,7 +206,7 @@ def run_epochs(
         epoch = len(trace.history) + 1
         row = {"epoch": epoch, **_one_epoch(steps, settings, training(epoch), batches, trace)}
         row |= _validate(steps, take, y, validation, settings.batch_size)
-        row["lr"] = float(steps.optimiser.rate.numpy())
+        row["lr"] = steps.rate
         say(_line(row, settings.epochs))
         _check(row, settings, steps, checkpoint)
         trace.history.append(row)
@@ -205,7 +225,7 @@ def run_epochs(
     return trace
 
 
-def _ended(trace: Trace, settings: Any, say: Callable[[str], None]) -> bool:
+def _ended(trace: Trace, settings: NetworkSettings, say: Callable[[str], None]) -> bool:
     done = len(trace.history)
     if done < settings.epochs and trace.best_epoch and done - trace.best_epoch >= settings.early_stopping:
         say(f"stopped early: no lower val_loss since epoch {trace.best_epoch}")
@@ -213,26 +233,25 @@ def _ended(trace: Trace, settings: Any, say: Callable[[str], None]) -> bool:
     return done >= settings.epochs
 
 
-def _fall_on_plateau(steps: Steps, settings: Any, loss: float, trace: Trace) -> None:
+def _fall_on_plateau(steps: Steps, settings: NetworkSettings, loss: float, trace: Trace) -> None:
     improved = loss < trace.plateau_best - MIN_DELTA
     trace.plateau_best = loss if improved else trace.plateau_best
     trace.plateau_wait = 0 if improved else trace.plateau_wait + 1
     if trace.plateau_wait >= settings.plateau_patience:
-        rate = steps.optimiser.rate
-        rate.assign(max(float(rate.numpy()) * settings.plateau_factor, 1e-7))
+        steps.rate = max(steps.rate * settings.plateau_factor, 1e-7)
         trace.plateau_wait = 0
 
 
 def _one_epoch(
-    steps: Steps, settings: Any, batches: Iterable[Batch], count: int, trace: Trace
+    steps: Steps, settings: NetworkSettings, batches: Iterable[Batch], count: int, trace: Trace
 ) -> dict[str, float]:
     losses, right, seen, first_seen = [], [], 0, 0
     before = len(trace.history) * count
-    start = time.perf_counter()
+    start = shown = time.perf_counter()
     for number, (inputs, targets, weights) in enumerate(batches):
         rate = scheduled_rate(settings, before + number, settings.epochs * count)
         if rate is not None:
-            steps.optimiser.rate.assign(rate)
+            steps.rate = rate
         with _within_memory("a training step with", int(targets.shape[0]), inputs.shape[1:]):
             total, correct = steps.train(inputs, targets, weights)
         losses.append(total)
@@ -242,6 +261,17 @@ def _one_epoch(
             total.numpy()
             trace.first_step_s = time.perf_counter() - start
             start, first_seen = time.perf_counter(), seen
+        if time.perf_counter() - shown > PROGRESS_S:
+            total.numpy()  # the device may be behind
+            shown = time.perf_counter()
+            speed = (seen - first_seen) / (shown - start) if seen > first_seen else seen / trace.first_step_s
+            left = (count - number - 1) * seen / (number + 1) / speed
+            # to stderr: it reaches the terminal and the log, and not the executed notebook
+            print(
+                f"epoch {len(trace.history) + 1}: {seen:,} images, {speed:,.0f} images/s, {left:,.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
     loss = float(np.sum([float(value) for value in losses]) / seen)
     trace.steady_s += time.perf_counter() - start
     trace.steady_images += seen - first_seen
@@ -264,12 +294,12 @@ def _validate(steps: Steps, take: Take, y: np.ndarray, rows: np.ndarray, batch: 
     if not len(rows):
         return {"val_loss": float("nan"), "val_accuracy": float("nan")}
     logits = predict_logits(steps, take, rows, batch).astype(np.float64)
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    truth = y[rows]
     with np.errstate(invalid="ignore"):  # a diverged network's logits; `_check` reports them
-        losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(rows)), truth]
-    return {"val_loss": float(losses.mean()), "val_accuracy": float((logits.argmax(axis=1) == truth).mean())}
+        losses = -log_softmax(logits, axis=1)[np.arange(len(rows)), y[rows]]
+    return {
+        "val_loss": float(losses.mean()),
+        "val_accuracy": float((logits.argmax(axis=1) == y[rows]).mean()),
+    }
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
@@ -279,7 +309,9 @@ def _line(row: dict[str, float], epochs: int) -> str:
     return text
 
 
-def _check(row: dict[str, float], settings: Any, steps: Steps, checkpoint: Checkpoint | None) -> None:
+def _check(
+    row: dict[str, float], settings: NetworkSettings, steps: Steps, checkpoint: Checkpoint | None
+) -> None:
     watched = ["loss"] if np.isnan(row["val_accuracy"]) else ["loss", "val_loss"]
     bad = [name for name in watched if not np.isfinite(row[name])]
     if not bad:

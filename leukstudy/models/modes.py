@@ -11,24 +11,25 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models import classical, loop, network
 from leukstudy.models.augment import AugmentedImages
-from leukstudy.models.backend import precision, reseed, seed_everything, several_devices
+from leukstudy.models.backend import has_gpu, precision, reseed, seed_everything, several_devices
 from leukstudy.models.batches import class_weights, image_batches, steps_an_epoch
 from leukstudy.models.checkpoint import Checkpoint
-from leukstudy.models.embed import embed, images_digest, resize
+from leukstudy.models.embed import embed, images_digest
 from leukstudy.models.head import train_head
-from leukstudy.models.saved import as_plain
 from leukstudy.models.store import digest
 from leukstudy.models.weights import weights_identity
-from leukstudy.models.zoo import model_spec
+from leukstudy.study.experiments import NetworkSettings
+from leukstudy.study.zoo import model_spec
 
-FORMAT = "1"
+FORMAT = "2"
 """Part of every checkpoint's key: raise it when training changes what it computes."""
 
 
@@ -57,33 +58,35 @@ class Setting:
     """Whether the network around a head on embeddings is built: it is kept; what only predicts needs none."""
 
 
-Trained = tuple[np.ndarray, pd.DataFrame, dict[str, float], Any]
-"""Probabilities (N, K) float32, history, cost, Keras model (None for a head without `Setting.whole`)."""
+class Outcome(NamedTuple):
+    """What a training leaves."""
+
+    probabilities: np.ndarray
+    """(N, K) float32."""
+    history: pd.DataFrame
+    cost: dict[str, float]
+    model: Any
+    """A Keras model; None for a head without `Setting.whole`."""
 
 
-def run(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
-    """Train by `settings.mode`; raises ValueError for another one, or for one that its model cannot do."""
-    how = {"scratch": _scratch, "frozen": _frozen, "fine_tune": _fine_tune}.get(settings.mode)
-    if how is None:
-        raise ValueError(f"mode: found '{settings.mode}', expected 'scratch', 'frozen' or 'fine_tune'.")
-    if settings.mode != "frozen" and settings.resample == "smote":
-        raise ValueError(
-            "resample: 'smote' works on features or embeddings, not on images. Set `resample: none` (class_weight "
-            "balances the classes) or `resample: oversample`."
-        )
+def run(settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Setting) -> Outcome:
+    """Train by `settings.mode`; raises ValueError for a mode that the model cannot do."""
     if settings.mode != "scratch" and model_spec(settings.model).pool != "gap":
         raise ValueError(
             f"mode: {settings.mode} needs a pretrained backbone; {settings.model} has none. Use mode: scratch."
         )
+    if settings.xla and not has_gpu():
+        where.say("xla: there is no GPU here; the training is not compiled")
+    train = {"scratch": _scratch, "frozen": _frozen, "fine_tune": _fine_tune}[settings.mode]
     with precision(settings.mixed_precision, where.say):
-        return how(settings, images, rows, where)
+        return train(settings, images, rows, where)
 
 
-def _scratch(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+def _scratch(settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Setting) -> Outcome:
     seed_everything(settings.seed)
     strategy = several_devices()
     with _scope(strategy):
-        backbone = _backbone(settings)
+        backbone = network.backbone_of(settings)
         model = network.classifier(backbone, **_head(settings, rows), normalise=False)
     network.follow_statistics(model)
     return _on_images(
@@ -91,20 +94,20 @@ def _scratch(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> T
     )
 
 
-def _frozen(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+def _frozen(settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Setting) -> Outcome:
     head, steps, trace, embed_s = _head_on_embeddings(settings, images, rows, where, watch=where.watch)
     embeddings = _embeddings(settings, images, where.cache)
     logits = loop.predict_logits(steps, lambda part: embeddings[part], np.arange(len(rows.y)), 256)
     if not where.whole:
-        return loop.probabilities(logits), trace.table(), {"embed_s": embed_s}, None
+        return Outcome(loop.probabilities(logits), trace.table(), {"embed_s": embed_s}, None)
     # The whole network, for Grad-CAM and export.
     model = network.classifier(_pretrained(settings), **_head(settings, rows), normalise=True)
     network.copy_head(head, model)
     cost = {"embed_s": embed_s, **_cost(trace, model)}
-    return loop.probabilities(logits), trace.table(), cost, model
+    return Outcome(loop.probabilities(logits), trace.table(), cost, model)
 
 
-def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) -> Trained:
+def _fine_tune(settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Setting) -> Outcome:
     strategy = several_devices()
     with _scope(strategy):
         backbone = _pretrained(settings)
@@ -125,7 +128,7 @@ def _fine_tune(settings: Any, images: np.ndarray, rows: Rows, where: Setting) ->
 
 
 def _on_images(
-    settings: Any,
+    settings: NetworkSettings,
     images: np.ndarray,
     rows: Rows,
     where: Setting,
@@ -134,7 +137,7 @@ def _on_images(
     model: Any,
     cost: dict[str, float],
     strategy: Any,
-) -> Trained:
+) -> Outcome:
     """Train `model` on images, from the checkpoint of a stopped training where there is one, and predict all rows."""
     size, y = settings.image_size, rows.y
     weight = class_weights(y[rows.train], len(rows.classes), settings.class_weight)
@@ -145,7 +148,7 @@ def _on_images(
         checkpoint = Checkpoint(where.state / f"seed-{settings.seed}.npz", _identity(settings, images, rows))
 
     def take(part: np.ndarray) -> np.ndarray:
-        return resize(images[part], size).astype(np.float32)
+        return resize_all(images[part], size).astype(np.float32)
 
     try:
         trace = loop.run_epochs(
@@ -173,11 +176,11 @@ def _on_images(
             f"{error} The backbone of the last good epoch is kept: `weights: {_said(kept)}` goes on from it."
         ) from None
     logits = loop.predict_logits(steps, take, np.arange(len(y)), settings.batch_size)
-    return loop.probabilities(logits), trace.table(), cost | _cost(trace, model), model
+    return Outcome(loop.probabilities(logits), trace.table(), cost | _cost(trace, model), model)
 
 
 def _head_on_embeddings(
-    settings: Any, images: np.ndarray, rows: Rows, where: Setting, watch: Any
+    settings: NetworkSettings, images: np.ndarray, rows: Rows, where: Setting, watch: Any
 ) -> tuple[Any, loop.Steps, loop.Trace, float]:
     """Train a head on the backbone's embeddings of the images and of `augment.views` augmented copies of each."""
     start = time.perf_counter()
@@ -216,27 +219,20 @@ def _head_on_embeddings(
     return head, steps, trace, embed_s
 
 
-def _embeddings(settings: Any, images: Any, cache: Path | None) -> np.ndarray:
+def _embeddings(settings: NetworkSettings, images: Any, cache: Path | None) -> np.ndarray:
     source = {"weights": settings.weights, "scaling": settings.scaling, "image_size": settings.image_size}
     return embed(images, model=settings.model, cache=cache, **source)
 
 
-def _backbone(settings: Any) -> Any:
-    return network.embedder(
-        settings.model, weights=settings.weights, scaling=settings.scaling, image_size=settings.image_size,
-        filters=settings.filters, squeeze_excite=settings.squeeze_excite,
-    )  # fmt: skip
-
-
-def _pretrained(settings: Any) -> Any:
+def _pretrained(settings: NetworkSettings) -> Any:
     """The backbone that was embedded with, frozen; a random one (`weights: none`) is that of seed 0."""
     seed_everything(0)
-    backbone = _backbone(settings)
+    backbone = network.backbone_of(settings)
     backbone.trainable = False
     return backbone
 
 
-def _head(settings: Any, rows: Rows) -> dict[str, Any]:
+def _head(settings: NetworkSettings, rows: Rows) -> dict[str, Any]:
     return {"classes": len(rows.classes), "head_units": settings.head_units, "dropout": settings.dropout}
 
 
@@ -261,9 +257,9 @@ def _scope(strategy: Any) -> Any:
     return nullcontext() if strategy is None else strategy.scope()
 
 
-def _identity(settings: Any, images: np.ndarray, rows: Rows) -> str:
+def _identity(settings: NetworkSettings, images: np.ndarray, rows: Rows) -> str:
     """A digest of everything that decides a training's numbers: a checkpoint of another one is not gone on from."""
     weights = weights_identity(settings.weights, model_spec(settings.model).imagenet)
-    plain = repr(sorted(as_plain(settings).items()))
+    plain = repr(sorted(settings.model_dump(mode="json").items()))
     numbers = [rows.y.tobytes(), rows.train.tobytes(), rows.validation.tobytes()]
     return digest([FORMAT, weights, plain, *numbers, images_digest(images)])

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from leukstudy.models.zoo import ModelSpec, Scaling, model_spec
+from leukstudy.study.experiments import NetworkSettings
+from leukstudy.study.zoo import ModelSpec, model_spec
 
 EPSILON = 1e-4
 """Smallest variance an embedding's column is divided by: dead columns must not amplify noise."""
-
-
-def scaling_of(spec: ModelSpec, scaling: str) -> Scaling:
-    """Scale, offset and channel order; raises ValueError for a name the model does not have."""
-    scalings = spec.scalings or {}
-    if scaling not in scalings:
-        raise ValueError(f"{spec.name}: unknown scaling '{scaling}', expected one of {sorted(scalings)}.")
-    return scalings[scaling]
 
 
 def embedder(
@@ -39,23 +33,33 @@ def embedder(
 
     filters, squeeze_excite: the shape of `cnn`; filters mean nothing to the other networks.
 
-    Raises UnknownModel, MissingWeights, BadWeights, or ValueError for a size, scaling or shape that does not fit.
+    Raises UnknownModel, MissingWeights, BadWeights, or ValueError for a size or shape that does not fit.
     """
     import keras
 
     spec = model_spec(model, kind="network")
     shape = {"filters": list(filters or []), "squeeze_excite": squeeze_excite}
     _check(spec, weights, image_size, squeeze_excite)
-    scale, offset, order = scaling_of(spec, scaling)
+    scale, offset, order = spec.scaling(scaling)
     image = keras.Input((image_size, image_size, 3), name="image")
     scaled = keras.layers.Rescaling(list(scale), list(offset), name="scaling")(image)
     if order == "BGR":
         from leukstudy.models.layers import BGR
 
         scaled = BGR(name="scaling_bgr")(scaled)
-    features = spec.backbone(scaled, weights=weights, **{key: shape[key] for key in spec.takes})
+    module, function = spec.backbone.split(":")
+    backbone = getattr(import_module(f"leukstudy.models.networks.{module}"), function)
+    features = backbone(scaled, weights=weights, **{key: shape[key] for key in spec.takes})
     pool = keras.layers.Flatten if spec.pool == "flatten" else keras.layers.GlobalAveragePooling2D
     return keras.Model(image, pool(name="pool")(features), name=model)
+
+
+def backbone_of(settings: NetworkSettings) -> Any:
+    """The `embedder` that an experiment names; errors as there."""
+    return embedder(
+        settings.model, weights=settings.weights, scaling=settings.scaling, image_size=settings.image_size,
+        filters=settings.filters, squeeze_excite=bool(settings.squeeze_excite),
+    )  # fmt: skip
 
 
 def _check(spec: ModelSpec, weights: str, image_size: int, squeeze_excite: bool) -> None:
@@ -73,7 +77,7 @@ def _check(spec: ModelSpec, weights: str, image_size: int, squeeze_excite: bool)
 
 
 def head(width: int, *, classes: int, head_units: int, dropout: float, normalise: bool) -> Any:
-    """Keras model: embedding (N, width) -> probabilities, (N, 1) by sigmoid for two classes, else (N, classes).
+    """Keras model: embedding (N, width) -> probabilities (N, classes) by softmax.
 
     `normalise` puts a standardisation of each column in front (set it with `set_normalisation`).
     """
@@ -166,16 +170,10 @@ def copy_head(source: Any, target: Any) -> None:
 
 
 def logits_model(model: Any) -> Any:
-    """The same layers up to `logits`, before sigmoid or softmax: what losses and Grad-CAM need."""
+    """The same layers up to `logits`, before softmax: what losses and Grad-CAM need."""
     import keras
 
     return keras.Model(model.input, model.get_layer("logits").output, name=f"{model.name}_logits")
-
-
-def both_classes(output: np.ndarray) -> np.ndarray:
-    """(N, 1) sigmoid output to (N, 2) probabilities of class 0 and 1; (N, K) is returned as float32."""
-    output = np.asarray(output, np.float32)
-    return np.concatenate([1 - output, output], axis=1) if output.shape[1] == 1 else output
 
 
 def _set_layer(layer: Any, weights: list[np.ndarray]) -> None:
@@ -193,5 +191,7 @@ def _head_layers(x: Any, classes: int, head_units: int, dropout: float, normalis
         x = keras.layers.Dense(head_units, activation="relu", name="head_dense")(x)
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    x = keras.layers.Dense(1 if classes == 2 else classes, name="logits")(x)
-    return keras.layers.Activation("sigmoid" if classes == 2 else "softmax", name="probabilities")(x)
+    # Two classes have two logits too: paper B's sigmoid is the same function, of their difference. Both in float32, also
+    # where the network computes in bfloat16.
+    x = keras.layers.Dense(classes, name="logits", dtype="float32")(x)
+    return keras.layers.Activation("softmax", name="probabilities", dtype="float32")(x)

@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
+from leukstudy.imaging.resize import resize_all
 from leukstudy.models import classical, network
-from leukstudy.models.embed import check_images, embed, resize
+from leukstudy.models.embed import check_images, embed
 from leukstudy.models.store import file_digest
 from leukstudy.models.weights import load_into
-from leukstudy.models.zoo import model_spec
+from leukstudy.study.experiments import AnyExperiment, Experiment, NetworkSettings
 from leukstudy.study.files import write_atomically
+from leukstudy.study.zoo import model_spec
 
 FORMAT = 1
 
@@ -34,7 +36,7 @@ class BadModel(ValueError):
 class Trained:
     """A model read back from disk."""
 
-    settings: SimpleNamespace
+    settings: AnyExperiment
     classes: list[str]
     columns: list[str]
     """The columns a classical model reads, of the feature table or of its embedding; empty for a network."""
@@ -51,7 +53,7 @@ class Trained:
 
         A classical model on an embedding takes images, and keeps what `embed` keeps in `cache`, if given.
         """
-        if self.columns and getattr(self.settings, "embedding", None) is None:
+        if self.columns and self.settings.embedding is None:
             if features is None:
                 raise ValueError(f"{self.settings.model} predicts from features; give `features=`.")
             table = classical.select(features, list(self.settings.features))[self.columns]
@@ -63,29 +65,23 @@ class Trained:
         check_images(images)
         size, batch = self.settings.image_size, self.settings.batch_size
         parts = [
-            self.model(resize(images[i : i + batch], size).astype(np.float32), training=False).numpy()
+            self.model(resize_all(images[i : i + batch], size).astype(np.float32), training=False).numpy()
             for i in range(0, len(images), batch)
         ]
         empty = np.zeros((0, self.model.output_shape[1]), np.float32)
-        return network.both_classes(np.concatenate([empty, *parts]))
+        return np.concatenate([empty, *parts])
 
     def _from_embedding(self, images: np.ndarray, cache: Path | None) -> np.ndarray:
-        own = self.settings.embedding
-        embeddings = embed(
-            images,
-            model=own.model,
-            weights=own.weights,
-            scaling=own.scaling,
-            image_size=own.image_size,
-            cache=cache,
-        )
+        embeddings = embed(images, **self.settings.embedding.model_dump(), cache=cache)
         if not len(embeddings):
             return np.zeros((0, len(self.classes)), np.float32)
         table = classical.embedding_columns(embeddings)[self.columns]
         return self.model.predict_proba(table.to_numpy()).astype(np.float32)
 
 
-def save(model: Any, folder: Path | str, *, settings: Any, classes: list[str], columns: list[str]) -> None:
+def save(
+    model: Any, folder: Path | str, *, settings: Experiment, classes: list[str], columns: list[str]
+) -> None:
     """Write a Keras model or a scikit-learn pipeline and its description into `folder`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +99,7 @@ def save(model: Any, folder: Path | str, *, settings: Any, classes: list[str], c
         "model": settings.model,
         "classes": list(classes),
         "columns": list(columns),
-        "settings": as_plain(settings),
+        "settings": settings.model_dump(mode="json"),
         "file": path.name,
         "sha256": file_digest(path),
     }
@@ -127,33 +123,13 @@ def load(folder: Path | str) -> Trained:
         raise BadModel(
             f"{path} is not the file its model.json describes: damaged or replaced. Train it again."
         )
-    settings, classes, columns = (
-        _namespace(description["settings"]),
-        description["classes"],
-        description["columns"],
-    )
+    classes, columns = description["classes"], description["columns"]
+    settings = TypeAdapter(AnyExperiment).validate_python(description["settings"])
     if model_spec(settings.model).kind == "classical":
         import joblib
 
         return Trained(settings, classes, columns, joblib.load(path))
     return Trained(settings, classes, columns, _rebuild(settings, classes, path))
-
-
-def as_plain(settings: Any) -> Any:
-    """Settings (pydantic, dataclass or namespace) as dicts, lists, numbers and texts."""
-    if hasattr(settings, "model_dump"):
-        return settings.model_dump(mode="json")
-    if isinstance(settings, dict):
-        return {str(key): as_plain(value) for key, value in settings.items()}
-    if isinstance(settings, (list, tuple)):
-        return [as_plain(value) for value in settings]
-    return as_plain(vars(settings)) if hasattr(settings, "__dict__") else settings
-
-
-def _namespace(value: Any) -> Any:
-    if isinstance(value, dict):
-        return SimpleNamespace(**{key: _namespace(item) for key, item in value.items()})
-    return [_namespace(item) for item in value] if isinstance(value, list) else value
 
 
 def _save_weights(model: Any, temporary: Path) -> None:
@@ -166,15 +142,11 @@ def _save_weights(model: Any, temporary: Path) -> None:
         named.unlink(missing_ok=True)
 
 
-def _rebuild(settings: SimpleNamespace, classes: list[str], path: Path) -> Any:
+def _rebuild(settings: NetworkSettings, classes: list[str], path: Path) -> Any:
     from leukstudy.models.backend import tensorflow
 
     tensorflow()
-    # cnn alone has a shape of its own; the settings of other networks leave it out
-    shape = {name: getattr(settings, name, None) for name in ("filters", "squeeze_excite")}
-    backbone = network.embedder(
-        settings.model, weights="none", scaling=settings.scaling, image_size=settings.image_size, **shape
-    )
+    backbone = network.backbone_of(settings.model_copy(update={"weights": "none"}))
     backbone.trainable = settings.mode != "frozen"
     # A head that was first trained on embeddings standardises them; from scratch there was nothing to measure.
     model = network.classifier(

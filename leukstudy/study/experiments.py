@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from leukstudy.models import zoo
+from leukstudy.study import zoo
 from leukstudy.study.schema import Block, Name, unknown
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from leukstudy.models.backend import seed_everything, tensorflow
 from leukstudy.models.network import embedder
-from leukstudy.models.zoo import model_spec
+from leukstudy.study.zoo import model_spec
 
 FAMILIES = {
     "densenet169": ("DenseNet169", "densenet"),

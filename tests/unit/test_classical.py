@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from leukstudy.models.classical import embedding_columns, parameters, pipeline, select, smote
+from leukstudy.models.fit import fit, load
 from leukstudy.models.saved import BadModel, save
-from leukstudy.models.train import fit, load
-from leukstudy.models.zoo import ZOO
+from leukstudy.study.zoo import ZOO
 
 CLASSES = ["healthy", "leukaemia"]
 TAKES = {name: spec.takes for name, spec in ZOO.items() if spec.kind == "classical"}

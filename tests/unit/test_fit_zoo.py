@@ -8,12 +8,12 @@ from ruamel.yaml import YAML
 from leukstudy.data.catalogue import catalogue
 from leukstudy.imaging.batch import prepare_all
 from leukstudy.models.backend import seed_everything
+from leukstudy.models.fit import fit, load
 from leukstudy.models.network import embedder
-from leukstudy.models.train import fit, load
-from leukstudy.models.zoo import ZOO
 from leukstudy.study import paths, presets
 from leukstudy.study.experiments import AnyExperiment, completed
 from leukstudy.study.params import Study
+from leukstudy.study.zoo import ZOO
 
 SIDE = 32
 SMALL = {"image_size": SIDE, "head_units": 8, "epochs": 1, "batch_size": 8, "early_stopping": 0}

@@ -10,7 +10,7 @@ from leukstudy.explain.gradcam import gradcam, last_feature_layer
 from leukstudy.models import saved
 from leukstudy.models.backend import seed_everything, tensorflow
 from leukstudy.models.network import classifier, embedder, logits_model
-from leukstudy.models.zoo import ZOO, model_spec
+from leukstudy.study.zoo import ZOO, model_spec
 
 SIZE, FILTERS = 32, [4, 8]
 CLASSES = ["healthy", "ALL", "AML"]

@@ -7,7 +7,7 @@ import pytest
 
 from leukstudy.models import loop
 from leukstudy.models.backend import seed_everything, tensorflow
-from leukstudy.models.optimise import losses_of, scheduled_rate
+from leukstudy.models.losses import losses_of, scheduled_rate
 
 BASE = {
     "optimiser": "adam", "learning_rate": 0.01, "weight_decay": 0.0, "clip_norm": 0.0, "loss": "cross_entropy",

@@ -6,8 +6,7 @@ from typing import get_args
 import pytest
 from ruamel.yaml import YAML
 
-from leukstudy.models import zoo
-from leukstudy.study import params, paths, presets, schema
+from leukstudy.study import params, paths, presets, schema, zoo
 
 
 @pytest.fixture

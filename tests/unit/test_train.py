@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from leukstudy.models import loop
 from leukstudy.models.backend import tensorflow
-from leukstudy.models.train import fit, fit_seeds, load
+from leukstudy.models.fit import fit, fit_seeds, load
 from leukstudy.study import paths
 from leukstudy.study.experiments import NetworkSettings, completed
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukstudy.models.train import fit
+from leukstudy.models.fit import fit
 from leukstudy.report.search_plots import plot_search, search_table, to_write
 from leukstudy.search import heads, search
 from leukstudy.study import params, presets

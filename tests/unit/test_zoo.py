@@ -8,7 +8,7 @@ import pytest
 
 from leukstudy.models.network import embedder, scaling_of
 from leukstudy.models.weights import BadWeights, MissingWeights
-from leukstudy.models.zoo import ZOO, UnknownModel, model_spec
+from leukstudy.study.zoo import ZOO, UnknownModel, model_spec
 
 NETWORKS = sorted(spec.name for spec in ZOO.values() if spec.kind == "network")
 
@@ -49,7 +49,7 @@ def test_unknown_model_names_the_nearest_and_all():
 
 
 def test_importing_the_zoo_and_training_leaves_tensorflow_alone():
-    code = "import sys, leukstudy.models.train, leukstudy.explain.gradcam; print('tensorflow' in sys.modules)"
+    code = "import sys, leukstudy.models.fit, leukstudy.explain.gradcam; print('tensorflow' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
 

