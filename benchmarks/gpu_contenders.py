@@ -144,16 +144,14 @@ def keras_network(row: Contender, sizes: Sizes, classes: int | None) -> Any:
     seed_everything(0)
     import keras  # noqa: PLC0415
 
-    keras.mixed_precision.set_global_policy("mixed_bfloat16" if row.precision == "bfloat16" else "float32")
-    like = settings(model=row.network)
-    embedder = network.embedder(
-        row.network, weights=row.pretrained, scaling=like.scaling, image_size=sizes.side, filters=like.filters
-    )
+    keras.config.set_dtype_policy("mixed_bfloat16" if row.precision == "bfloat16" else "float32")
+    like = settings(model=row.network, weights=row.pretrained, image_size=sizes.side)
+    backbone = network.backbone_of(like)
     if classes is None:
-        return embedder
+        return backbone
     fine_tuned = row.mode == "fine_tune"
     model = network.classifier(
-        embedder, classes=classes, head_units=like.head_units, dropout=like.dropout, normalise=fine_tuned
+        backbone, classes=classes, head_units=like.head_units, dropout=like.dropout, normalise=fine_tuned
     )
     if fine_tuned:
         network.unfreeze(model, "all")
@@ -167,7 +165,7 @@ def train_keras(row: Contender, sizes: Sizes) -> dict[str, Any]:
     model = keras_network(row, sizes, classes=2)
     import keras  # noqa: PLC0415
 
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"], jit_compile=row.compiled)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=row.compiled)
     images, y = drawn(sizes.images, sizes.side).astype(np.float32), np.arange(sizes.images) % 2
     steps, ends = [], []
     watch = keras.callbacks.LambdaCallback(
