@@ -60,6 +60,7 @@ bench: setup ## Print what the heavy parts cost, each beside its alternative (ru
 	@$(BIN)/python benchmarks/audit.py
 	@$(BIN)/python benchmarks/imaging.py
 	@$(BIN)/python benchmarks/models.py
+	@$(BIN)/python benchmarks/gpu.py
 
 # uv keeps the versions that stand in the file it writes to. So everything is resolved together, from the versions of
 # all locks, and each lock is then a part of that: a package has one version everywhere.

@@ -25,6 +25,16 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs a GPU where there is none; asked as late as this, so that no other session imports TensorFlow."""
+    if item.get_closest_marker("gpu"):
+        from leukstudy.models.backend import has_gpu
+
+        if not has_gpu():
+            pytest.skip("TensorFlow sees no GPU here")
+
+
 class Clone:
     """A clone of the project as it stands in the working tree, in a folder of its own, where stages can run."""
 
