@@ -7,7 +7,7 @@ from leukstudy.data.registry import GATES, LABEL_KINDS, SOURCES, Source, facts_o
 _HEAD = """\
 # Datasets
 
-<!-- Made from leukstudy/data/registry by `python docs/datasets_page.py`: change the registry, not this page. -->
+<!-- Made from leukstudy/data/registry.yaml by `python docs/datasets_page.py`: change the registry, not this page. -->
 
 What the study knows of each source. Facts are the publishers', or were seen in public code that reads the files; **a "?"
 marks what nobody here has verified**, and only the sources tested on real files were ever seen here. `leukstudy data get`

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from leukstudy.imaging.resize import resize_all
+from leukstudy.imaging.workers import cores
 from leukstudy.models.augment import augment_batch, changes_images
 from leukstudy.models.backend import tensorflow
 from leukstudy.models.loop import Batch
@@ -86,7 +86,7 @@ def image_batches(
         pixels = tf.cast(tf.ensure_shape(pixels, (None, size, size, 3)), tf.float32)
         return pixels, tf.ensure_shape(targets, (None, len(weight))), tf.ensure_shape(weights, (None,))
 
-    at_once = min(os.cpu_count() or 1, _AT_ONCE)
+    at_once = min(cores(), _AT_ONCE)
     data = tf.data.Dataset.range(len(steps)).map(prepare, num_parallel_calls=at_once, deterministic=True)
     options = tf.data.Options()
     options.threading.private_threadpool_size = (

@@ -8,7 +8,6 @@ and settings that share its graph.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from leukstudy.models.backend import seed_everything
 from leukstudy.models.embed import embed
 from leukstudy.models.head import train_head
 from leukstudy.models.resample import oversample
+from leukstudy.study.experiments import NetworkSettings
 
 UNTRACED = (
     "learning_rate", "batch_size", "epochs", "early_stopping", "schedule", "plateau_patience", "plateau_factor",
@@ -32,7 +32,7 @@ class Heads:
 
     def __init__(
         self,
-        settings: Any,
+        settings: NetworkSettings,
         images: np.ndarray,
         rows: pd.DataFrame,
         *,
@@ -66,7 +66,7 @@ class Heads:
         self.embedded = len(self._own) + len(self._views)
         self._traced: tuple[dict, loop.Steps, dict] | None = None
 
-    def out_of_fold(self, settings: Any) -> np.ndarray:
+    def out_of_fold(self, settings: NetworkSettings) -> np.ndarray:
         """Probabilities (N, K) float32 of each row by a head that has not seen its fold; all NaN where one diverges."""
         chances = np.empty((len(self._y), len(self._classes)), np.float32)
         for held in self.folds:
@@ -76,7 +76,7 @@ class Heads:
                 return np.full_like(chances, np.nan)
         return chances
 
-    def parts(self, settings: Any, held: int) -> tuple[np.ndarray, np.ndarray]:
+    def parts(self, settings: NetworkSettings, held: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers that learn, and that are watched, where the fold `held` is predicted.
 
         Of two folds none can be spared to watch: all epochs are trained then, at the rate of the schedule's start.
@@ -86,7 +86,7 @@ class Heads:
         watched = (self._fold == after) & (self._fold != held) & bool(watches and len(self.folds) > 2)
         return np.flatnonzero((self._fold != held) & ~watched), np.flatnonzero(watched)
 
-    def _predicted(self, settings: Any, held: int) -> np.ndarray:
+    def _predicted(self, settings: NetworkSettings, held: int) -> np.ndarray:
         learn, watched = self.parts(settings, held)
         inputs, labels = self._training_set(settings, learn)
         mean, deviation = _moments(inputs)
@@ -108,7 +108,7 @@ class Heads:
         rows = np.flatnonzero(self._fold == held)
         return loop.probabilities(loop.predict_logits(steps, lambda part: embeddings[part], rows, len(rows)))
 
-    def _training_set(self, settings: Any, learn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _training_set(self, settings: NetworkSettings, learn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings and classes of the rows `learn`, oversampled where told so, then of their augmented views."""
         places, count = learn, len(self._y)
         if settings.resample == "oversample":
@@ -123,7 +123,7 @@ class Heads:
             )
         return np.concatenate([self._own[places], *views]), labels
 
-    def _steps(self, settings: Any) -> loop.Steps:
+    def _steps(self, settings: NetworkSettings) -> loop.Steps:
         """The traced steps of a head with its first weights; traced anew only where the head's graph differs.
 
         Tracing takes as long as several epochs. The embeddings are standardised before, since a layer that does it would be
@@ -139,7 +139,7 @@ class Heads:
             self._traced = graph, steps, steps.arrays()
         _, steps, first = self._traced
         steps.restore(first)
-        steps.optimiser.rate.assign(settings.learning_rate)
+        steps.rate = settings.learning_rate
         return steps
 
 

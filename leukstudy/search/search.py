@@ -24,6 +24,7 @@ from leukstudy.search.heads import UNTRACED, Heads
 from leukstudy.statistics import predictions
 from leukstudy.statistics.metrics import weighted_scores
 from leukstudy.statistics.resampling import draw_groups
+from leukstudy.study.experiments import NetworkSettings
 from leukstudy.study.files import write_atomically
 from leukstudy.study.tune import SCALES, Tune, at_point, grid_points, is_range
 
@@ -71,7 +72,7 @@ def developing_rows(
 
 
 def search(
-    settings: Any,
+    settings: NetworkSettings,
     tune: Tune,
     *,
     images: np.ndarray,

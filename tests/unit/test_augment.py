@@ -198,14 +198,15 @@ def test_views_know_themselves_without_being_made(images, monkeypatch):
 
 def test_views_go_through_embed(images):
     """`embed` takes them as it takes images; the runner stands in for the backbone."""
-    from leukstudy.models import embed
+    from leukstudy.models import embed, onnx_engine
 
     def run(batch):
         return batch.reshape(len(batch), -1).astype(np.float32)
 
     views = AugmentedImages(images, SimpleNamespace(**ON), seed=1, views=2, size=24)
     embed.check_images(views)
-    assert np.array_equal(embed._on_cpu(views, 24, run), run(views[:]))
+    through = onnx_engine.in_threads(lambda part: run(views[part]), len(views), 24)
+    assert np.array_equal(through, run(views[:]))
 
 
 def test_what_cannot_be_viewed_is_said(images):

@@ -128,13 +128,13 @@ def test_images_are_resized_and_stay_in_range():
 
 def test_batches_are_made_at_once_and_come_in_order(monkeypatch):
     """Two makers wait for each other: one alone would wait for ever, and the time-out would fail the test."""
-    meeting, make = threading.Barrier(2), module.resize
+    meeting, make = threading.Barrier(2), module.resize_all
 
     def resize(images, size):
         meeting.wait(timeout=20)
         return make(images, size)
 
     expected = of_images()
-    monkeypatch.setattr(module, "resize", resize)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module, "resize_all", resize)
+    monkeypatch.setattr(module, "cores", lambda: 2)
     assert same(of_images(), expected)

@@ -273,8 +273,8 @@ def test_on_an_embedding(model, tmp_path):
     y = np.arange(40) % 2
     images = rng.integers(0, 100, (40, 32, 32, 3)).astype(np.uint8)
     images[y == 1, 8:24, 8:24, 0] += 120
-    source = {"model": "efficientnet_lite0", "weights": "none", "scaling": "imagenet", "image_size": 32}
-    given = settings(model=model, features=[], embedding=Embedding.model_construct(**source))
+    source = {"model": "efficientnet_lite0", "weights": "imagenet", "scaling": "imagenet", "image_size": 32}
+    given = settings(model=model, features=[], embedding=Embedding(**source))
     table = embedding_columns(embed(images, **source, cache=tmp_path / "cache"))
     assert list(table.columns[[0, -1]]) == ["embedding_0000", "embedding_1279"]
     assert (table.dtypes == np.float64).all()

@@ -58,10 +58,10 @@ def smears(classes=2, count=60):
 
 
 def stained():
-    """The same, with more of a colour of its own in each class: where a patch lies, global average pooling hardly sees."""
+    """The same, each class without a colour of its own: where a patch lies, global average pooling hardly sees."""
     study = smears()
     for image, label in zip(study["images"], study["y"], strict=True):
-        image[..., label] += 30
+        image[..., label] //= 4
     return study
 
 
