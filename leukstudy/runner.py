@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from leukstudy.run.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
+from leukstudy.study.notebooks import nbformat  # isort: skip - before papermill, which would import it slowly
 
 import papermill
 from nbclient.exceptions import DeadKernelError

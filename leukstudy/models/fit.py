@@ -58,18 +58,18 @@ class Fit:
             write_atomically(Path(folder) / "history.csv", lambda temporary: temporary.write_text(text))
 
 
-def fit_seeds(settings: Experiment, *, say: Say = print, **given: Any) -> dict[int, Fit]:
-    """One `fit` for each of `settings.seeds`, in their order; `given` goes to each, `watch` to the first alone.
+def fit_seeds(settings: Experiment, *, say: Say = print, **arguments: Any) -> dict[int, Fit]:
+    """One `fit` for each of `settings.seeds`, in their order; `arguments` go to each, `watch` to the first alone.
 
     The first seed's model is the one to keep: a frozen network of a later seed is not built around its head.
     """
-    watch = given.pop("watch", None)
+    watch = arguments.pop("watch", None)
     fits = {}
     for seed in settings.seeds:
         if len(settings.seeds) > 1:
             say(f"seed {seed}")
         first = {"watch": watch, "whole": True} if not fits else {"whole": False}
-        fits[seed] = fit(settings.at(seed), say=say, **first, **given)
+        fits[seed] = fit(settings.at(seed), say=say, **first, **arguments)
     return fits
 
 
@@ -77,7 +77,7 @@ def cost_of(fits: dict[int, Fit]) -> dict[str, float]:
     """What `fit_seeds` cost: the first seed's figures, with the seconds of all of them."""
     first = next(iter(fits.values())).cost
     summed = {
-        key: sum(one.cost[key] for one in fits.values()) for key in ("fit_s", "embed_s") if key in first
+        key: sum(result.cost[key] for result in fits.values()) for key in ("fit_s", "embed_s") if key in first
     }
     return first | summed | {"seeds": len(fits)}
 
@@ -115,10 +115,10 @@ def fit(
     y, split = np.asarray(y), np.asarray(split).astype(str)
     _check_rows(y, split, classes, groups)
     on_features = spec.kind == "classical" and settings.embedding is None
-    given, what = (features, "features") if on_features else (images, "images")
-    if given is None or len(given) != len(y):
-        found = "none" if given is None else f"{len(given)} rows"
-        raise ValueError(f"{settings.model} is trained on {what}: found {found}, expected {len(y)} rows.")
+    table, kind = (features, "features") if on_features else (images, "images")
+    if table is None or len(table) != len(y):
+        found = "none" if table is None else f"{len(table)} rows"
+        raise ValueError(f"{settings.model} is trained on {kind}: found {found}, expected {len(y)} rows.")
     if not on_features:
         check_images(images)
     rows = Rows(y, np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), groups, classes)

@@ -261,17 +261,16 @@ def _one_epoch(
             total.numpy()
             trace.first_step_s = time.perf_counter() - start
             start, first_seen = time.perf_counter(), seen
-        if time.perf_counter() - shown > PROGRESS_S:
+        if time.perf_counter() - shown > PROGRESS_S and seen > first_seen:
             total.numpy()  # the device may be behind
             shown = time.perf_counter()
-            speed = (seen - first_seen) / (shown - start) if seen > first_seen else seen / trace.first_step_s
+            speed = (seen - first_seen) / (shown - start)
             left = (count - number - 1) * seen / (number + 1) / speed
             # to stderr: it reaches the terminal and the log, and not the executed notebook
-            print(
-                f"epoch {len(trace.history) + 1}: {seen:,} images, {speed:,.0f} images/s, {left:,.0f} s left",
-                file=sys.stderr,
-                flush=True,
+            line = (
+                f"epoch {len(trace.history) + 1}: {seen:,} images, {speed:,.0f} images/s, {left:,.0f} s left"
             )
+            print(line, file=sys.stderr, flush=True)
     loss = float(np.sum([float(value) for value in losses]) / seen)
     trace.steady_s += time.perf_counter() - start
     trace.steady_images += seen - first_seen

@@ -220,8 +220,7 @@ def _head_on_embeddings(
 
 
 def _embeddings(settings: NetworkSettings, images: Any, cache: Path | None) -> np.ndarray:
-    source = {"weights": settings.weights, "scaling": settings.scaling, "image_size": settings.image_size}
-    return embed(images, model=settings.model, cache=cache, **source)
+    return embed(images, **settings.backbone, cache=cache)
 
 
 def _pretrained(settings: NetworkSettings) -> Any:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from html.parser import HTMLParser
 from pathlib import Path
 
-from leukstudy.run.notebooks import nbformat  # isort: skip - before nbconvert, which would import it slowly
+from leukstudy.study.notebooks import nbformat  # isort: skip - before nbconvert, which would import it slowly
 import jinja2
 import PIL.Image
 from markupsafe import Markup

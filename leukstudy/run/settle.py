@@ -2,7 +2,7 @@
 
 import textwrap
 
-from leukstudy.run.notebooks import nbformat
+from leukstudy.study.notebooks import nbformat
 
 WIDTH = 110  # columns of the cell that shows a stage's parameters
 

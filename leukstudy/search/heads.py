@@ -54,15 +54,13 @@ class Heads:
                 f"group {torn.index[torn > 1][0]!r} is in more than one fold: a head would be scored on a patient it was "
                 "trained on. Make the split again (acquire stage)."
             )
-        how = {"model": settings.model, "weights": settings.weights, "scaling": settings.scaling}
-        how |= {"image_size": settings.image_size, "cache": cache}
-        self._own = embed(images, **how)
+        self._own = embed(images, **settings.backbone, cache=cache)
         self._views = np.zeros((0, self._own.shape[1]), np.float32)
         if views := settings.augment.views:
             copies = AugmentedImages(
                 images, settings.augment, seed=settings.seed, views=views, size=settings.image_size
             )
-            self._views = embed(copies, **how)
+            self._views = embed(copies, **settings.backbone, cache=cache)
         self.embedded = len(self._own) + len(self._views)
         self._traced: tuple[dict, loop.Steps, dict] | None = None
 

@@ -153,7 +153,7 @@ def _weights(rows: pd.DataFrame, y: np.ndarray, folds: list[int]) -> np.ndarray:
     drawn = counts[:, group_of_row]
     if pd.Series(rows["group_id"].to_numpy()).groupby(y).nunique().min() < 2:
         drawn = np.full(drawn.shape, np.nan)  # one group of a class cannot be resampled: there is no interval
-    return np.vstack([np.ones(len(rows)), [fold == one for one in folds], drawn]).astype(np.float64)
+    return np.vstack([np.ones(len(rows)), [fold == number for number in folds], drawn]).astype(np.float64)
 
 
 def _scores(
@@ -181,7 +181,7 @@ def _table(
         gap = scores[which] - found[own][which]
         low, high = np.quantile(gap[1 + len(folds) :], [0.025, 0.975])
         row = dict(zip(tune.keys, key, strict=True)) | dict(zip(METRICS, scores[:, 0], strict=True))
-        row |= {f"fold_{one}": scores[which, 1 + place] for place, one in enumerate(folds)}
+        row |= {f"fold_{fold}": scores[which, 1 + place] for place, fold in enumerate(folds)}
         rows.append(row | {"difference": gap[0], "low": low, "high": high, "current": key == own})
     table = pd.DataFrame(rows)
     order = (-sign * table[tune.metric]).argsort(kind="stable")  # NaN last
@@ -197,16 +197,16 @@ def write(folder: Path, tune: Tune, found: Search | None) -> None:
     table = found.table if found else pd.DataFrame(columns=[*tune.keys, *METRICS])
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
     write_atomically(folder / "trials.csv", lambda temporary: temporary.write_text(text))
-    told: dict[str, Any] = tune.model_dump(include={"experiment", "method", "metric"}) | {
+    summary: dict[str, Any] = tune.model_dump(include={"experiment", "method", "metric"}) | {
         "settings": len(table)
     }
     if found:
         own = table.index[table["current"]][0]
         for name, row in (("best", 0), ("current", own)):
             scores = {key: _rounded(table.loc[row, key]) for key in (*METRICS, "difference", "low", "high")}
-            told[name] = {"set": table[found.keys].astype(object).loc[row].to_dict(), **scores}
-        told["told_apart"] = found.told_apart
-    text = json.dumps(told, indent=1) + "\n"
+            summary[name] = {"set": table[found.keys].astype(object).loc[row].to_dict(), **scores}
+        summary["told_apart"] = found.told_apart
+    text = json.dumps(summary, indent=1) + "\n"
     write_atomically(folder / "best.json", lambda temporary: temporary.write_text(text))
 
 

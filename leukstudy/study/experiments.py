@@ -167,6 +167,11 @@ class NetworkSettings(Experiment):
         return self
 
     @property
+    def backbone(self) -> dict[str, Any]:
+        """What decides an embedding: model, weights, scaling and image_size, as `embed` takes them."""
+        return self.model_dump(include={"model", "weights", "scaling", "image_size"})
+
+    @property
     def augments(self) -> bool:
         """Whether its training sees changed images: a frozen network's does for its views alone."""
         changes = self.augment.model_dump(exclude={"views"})
@@ -185,14 +190,14 @@ def keys_of(model: str) -> set[str]:
     return set(fields.model_fields) - own_to_some | set(spec.takes)
 
 
-def completed(name: str, given: Any, defaults: Any) -> Any:
+def completed(name: str, keys: Any, defaults: Any) -> Any:
     """An experiment's own keys laid over those of its `defaults.<like>`; anything that is no mapping is passed through.
 
     Raises ValueError for a key that its model does not have, and for a `like` that `defaults` does not have.
     """
-    if not isinstance(given, dict):
-        return given
-    own = dict(given)
+    if not isinstance(keys, dict):
+        return keys
+    own = dict(keys)
     like = own.pop("like", None)
     if like is None:
         raise ValueError(f"{name}: the key 'like' is missing; it names the defaults: {', '.join(defaults)}")

@@ -7,7 +7,7 @@ import pytest
 
 
 def test_the_grammar_that_is_hidden_from_nbformat_can_be_imported_afterwards():
-    code = "import leukstudy.run.notebooks, rfc3987_syntax, sys; print('jsonschema' in sys.modules)"
+    code = "import leukstudy.study.notebooks, rfc3987_syntax, sys; print('jsonschema' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
 

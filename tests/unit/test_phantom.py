@@ -1,6 +1,8 @@
 """The phantom: same seed same bytes, sane truth, the classes' morphology, and no shortcut to the answer."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ from leukstudy.phantom.draw import JPEG
 from leukstudy.phantom.images import draw_picture
 from leukstudy.phantom.patients import EFFECTS, image_effects, register
 from leukstudy.phantom.smear import EMBEDDED, EMBEDDED_IMAGES, EMBEDDED_SEED
+from leukstudy.study import paths
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "phantom"
 FEW = {"healthy": 2, "CLL": 1}
@@ -429,3 +432,17 @@ def test_unknown_cell_types_and_sizes_are_named():
         draw_image(patient, np.random.default_rng(0), cell_type="plasma")
     with pytest.raises(ValueError, match="too small"):
         draw_image(patient, np.random.default_rng(0), 16)
+
+
+def test_the_embedded_phantom_is_what_its_command_draws(tmp_path):
+    """In a process that has the pins before NumPy is loaded: a pinned exp is another exp in the last digit."""
+    command = [sys.executable, "-c", "from leukstudy.cli import app; app()", "phantom", "--seed", "11"]
+    subprocess.run(
+        [*command, "--out", str(tmp_path / "drawn")], check=True, capture_output=True, cwd=paths.ROOT
+    )
+    embedded = paths.ROOT / "assets" / "phantom"
+    files = sorted(file.relative_to(embedded) for file in embedded.rglob("*") if file.is_file())
+    assert len(files) > 800
+    assert [
+        file for file in files if (embedded / file).read_bytes() != (tmp_path / "drawn" / file).read_bytes()
+    ] == []

@@ -1,5 +1,7 @@
 """Training networks: repeats to the byte, sees training rows only, stops where it should, loads what it saved."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -360,6 +362,55 @@ def test_no_memory_says_which_batch_to_try(monkeypatch):
     )
     with pytest.raises(loop.OutOfMemory, match=r"predicting 6 images of 16x16x3 does not fit.*batch_size: 3"):
         loop.predict_logits(steps, lambda part: np.zeros((len(part), 16, 16, 3)), np.arange(6), 8)
+
+
+MIXED = """
+import json
+import numpy as np
+import test_train
+from leukstudy.models import backend, loop, network
+
+def first_loss(policy):
+    with backend.precision(policy):
+        backend.seed_everything(3)  # which clears Keras' state, and must leave the policy
+        model = network.classifier(network.backbone_of(test_train.settings()), classes=2, head_units=16, dropout=0.0, normalise=False)
+        steps = loop.Steps(model, test_train.settings(epochs=1), (16, 16, 3), 2)
+    layer, study = model.get_layer("block1_conv"), test_train.smears()
+    batch = study["images"].astype(np.float32), np.eye(2, dtype=np.float32)[study["y"]], np.ones(60, np.float32)
+    return [layer.compute_dtype, layer.kernel.dtype, str(model.output.dtype), float(steps.train(*batch)[0])]
+
+print(json.dumps([first_loss("float32"), first_loss("mixed_bfloat16")]))
+"""
+
+
+def test_mixed_precision_reaches_the_network_and_its_numbers():
+    """In a process without the pins: oneDNN held to AVX2 has no bfloat16, TensorFlow's own code has it everywhere."""
+    free = {"LEUKSTUDY_UNPINNED": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    free["PYTHONPATH"] = f"{Path(__file__).parent}:{paths.ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-c", MIXED], capture_output=True, text=True, check=False, env=os.environ | free
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    plain, mixed = json.loads(done.stdout.splitlines()[-1])
+    assert plain[:3] == ["float32", "float32", "float32"]
+    assert mixed[:3] == ["bfloat16", "float32", "float32"]
+    assert mixed[3] != plain[3] and mixed[3] == pytest.approx(plain[3], rel=0.05)
+
+
+def test_what_needs_a_gpu_says_that_there_is_none():
+    lines = []
+    fit(settings(epochs=1, mixed_precision=True, xla=True), **smears(), say=lines.append)
+    assert any(line.startswith("mixed_precision: there is no GPU") for line in lines)
+    assert any(line.startswith("xla: there is no GPU") for line in lines)
+
+
+def test_a_long_epoch_is_reported_on_stderr_while_it_runs(monkeypatch, capfd):
+    monkeypatch.setattr(loop, "PROGRESS_S", 0.0)
+    lines = []
+    fit(settings(epochs=1), **smears(), say=lines.append)
+    output = capfd.readouterr()
+    assert "images/s" in output.err and "s left" in output.err
+    assert "images/s" not in output.out and not any("images/s" in line for line in lines)
 
 
 ON_TWO_DEVICES = """

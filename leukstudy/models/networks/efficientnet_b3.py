@@ -37,10 +37,10 @@ def _after_scaling(network: Any, scaled: Any) -> Any:
     """Build the layers from `stem_conv_pad` on once more, on `scaled`, with the network's weights."""
     made = {id(network.get_layer("stem_conv_pad").input): scaled}
     for layer in network.layers:
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        if given and all(id(tensor) in made for tensor in given):  # the input layer is given nothing
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        if inputs and all(id(tensor) in made for tensor in inputs):  # the input layer is given nothing
             own = type(layer).from_config(layer.get_config())
-            tensors = [made[id(tensor)] for tensor in given]
+            tensors = [made[id(tensor)] for tensor in inputs]
             made[id(layer.output)] = own(tensors if isinstance(layer.input, list) else tensors[0])
             own.set_weights(layer.get_weights())
     return made[id(network.output)]
