@@ -1,7 +1,7 @@
 """What each step of preprocessing does to held-out AUROC and calibration, one at a time, as Markdown.
 
 python benchmarks/ablation.py                                           (the embedded drawings: 10 minutes)
-python benchmarks/ablation.py ../shared/data/taleqani --source taleqani (real smears: half an hour)
+python benchmarks/ablation.py path/to/taleqani --source taleqani (real smears: half an hour)
 
 A linear probe (logistic regression) on the frozen EfficientNet-Lite0's embeddings of the prepared images; predictions
 are out of fold, on the grouped folds of the training and validation rows. The test split is never read, so that what

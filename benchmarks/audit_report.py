@@ -1,6 +1,6 @@
 """The audit of a folder of images as Markdown, numbers only, for docs/experiments.md.
 
-python benchmarks/audit_report.py ../shared/data/taleqani --source taleqani
+python benchmarks/audit_report.py path/to/taleqani --source taleqani
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     python benchmarks/imaging.py        (a minute or two; run nothing else meanwhile)
 
-OpenCV uses one thread. Bars: nuclei 120 images/s, all features 25 images/s, a field in under 3 s, memory flat.
+OpenCV uses one thread. Goals: nuclei 120 images/s, all features 25 images/s, a field in under 3 s, memory flat.
 """
 
 import resource

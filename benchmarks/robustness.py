@@ -1,7 +1,7 @@
 """Nucleus segmentation under shifts that other laboratories bring: light, white balance, tone, file, focus, scale.
 
     python benchmarks/robustness.py                             the phantom
-    python benchmarks/robustness.py ../shared/data/zheng-wbc-1  any folder that segmentation.py knows
+    python benchmarks/robustness.py path/to/zheng-wbc-1  any folder that segmentation.py knows
     python benchmarks/robustness.py FOLDER --every 4            each fourth image of it
 
 Each image is shifted as the first column says and segmented anew; the truth stays, or is scaled as the image. Mean Dice of the

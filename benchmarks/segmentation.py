@@ -1,8 +1,8 @@
 """Segmentation against truth masks: Dice, IoU and, where cells are numbered, precision, recall and panoptic quality.
 
     python benchmarks/segmentation.py assets/phantom
-    python benchmarks/segmentation.py ../shared/data/zheng-wbc-1
-    python benchmarks/segmentation.py ../shared/data/bccd
+    python benchmarks/segmentation.py path/to/zheng-wbc-1
+    python benchmarks/segmentation.py path/to/bccd
     leukstudy phantom --help                draws fields of view, whose cells are numbered
 
 Truth: 0 background, 128 cytoplasm, 255 nucleus (nucleus > 192, cell > 64), in `_truth/<class>/<name>.png` (phantom; with

@@ -31,9 +31,9 @@ LAYERS = (
 """The rooms from top to bottom: a room imports only from layers below its own."""
 
 COLUMNS = {  # where the middle of a box lies, from 0 to 10, chosen so that no arrow passes behind a box
-    "cli": 1.2, "runner": 7.0, "commands": 1.2, "run": 9.1, "report": 5.0, "explain": 2.6, "search": 2.0,
-    "evaluate": 6.0, "models": 4.8, "audit": 3.0, "phantom": 0.9, "data": 2.0, "imaging": 2.6, "statistics": 7.6,
-    "study": 5.0,
+    "cli": 3.8, "runner": 7.0, "commands": 3.8, "run": 7.0, "report": 4.8, "explain": 2.0, "search": 4.1,
+    "evaluate": 6.3, "models": 1.8, "audit": 6.7, "phantom": 2.7, "data": 5.8, "imaging": 1.3, "statistics": 4.1,
+    "study": 8.2,
 }  # fmt: skip
 WIDTH, HEIGHT = 1.7, 0.56  # of a box, where layers are 1 apart
 

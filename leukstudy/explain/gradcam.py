@@ -36,7 +36,8 @@ def gradcam(
     """Heat maps (N, H, W) float32 in [0, 1], each scaled to its own maximum; all 0 where nothing speaks for the class.
 
     model: a flat Keras model of this study (`load(folder).model`). images: (N, H, W, 3) uint8 RGB of any size; the map
-    has theirs. class_index: one class for all, or (N,) one each. layer: whose output is read; None takes `last_feature_layer`.
+    has theirs. class_index: one class for all, or (N,) one each; of two classes
+    the evidence is that for the one and against the other. layer: whose output is read; None takes `last_feature_layer`.
 
     Raises ValueError for a class, layer or model that does not fit.
 
@@ -87,6 +88,10 @@ def _coarse_maps(reader: Any, inputs: np.ndarray, wanted: np.ndarray) -> np.ndar
     with tf.GradientTape() as tape:
         features, logits = reader(inputs, training=False)
         score = tf.gather(logits, tf.constant(wanted, tf.int32), axis=1, batch_dims=1)
+        if (
+            logits.shape[1] == 2
+        ):  # softmax sees their difference alone: what speaks against one speaks for the other
+            score -= tf.gather(logits, tf.constant(1 - wanted, tf.int32), axis=1, batch_dims=1)
     gradient = tape.gradient(score, features)
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)).numpy()

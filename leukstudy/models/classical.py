@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukstudy.study.experiments import ClassicalSettings
 from leukstudy.study.zoo import model_spec
 
 CALIBRATION_FOLDS = 5
@@ -46,7 +47,7 @@ def embedding_columns(embeddings: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(embeddings, np.float64), columns=names)
 
 
-def pipeline(settings: Any, y: np.ndarray, groups: np.ndarray | None = None) -> Any:
+def pipeline(settings: ClassicalSettings, y: np.ndarray, groups: np.ndarray | None = None) -> Any:
     """An unfitted scikit-learn pipeline: median imputation, standardisation, SMOTE if asked, the model.
 
     y: the training rows' class indices, (N,) int; they decide how many neighbours SMOTE can have. groups: (N,) their
@@ -76,7 +77,7 @@ def pipeline(settings: Any, y: np.ndarray, groups: np.ndarray | None = None) -> 
     return _calibrated(whole, settings, folds) if folds else whole
 
 
-def _classifier(settings: Any) -> Any:
+def _classifier(settings: ClassicalSettings) -> Any:
     weight = "balanced" if settings.class_weight == "balanced" else None
     same = {"class_weight": weight, "random_state": settings.seed}
     if settings.model == "forest":
@@ -109,7 +110,7 @@ def _classifier(settings: Any) -> Any:
     return LogisticRegression(C=settings.c, max_iter=5000, **same)
 
 
-def _calibrated(whole: Any, settings: Any, folds: list[tuple[np.ndarray, np.ndarray]]) -> Any:
+def _calibrated(whole: Any, settings: ClassicalSettings, folds: list[tuple[np.ndarray, np.ndarray]]) -> Any:
     """The pipeline with Platt's calibration (1999) learned from rows that the pipeline of their fold did not see.
 
     Around the pipeline, not inside it: calibrated on rows that SMOTE made from its own training rows, it would be sure of
@@ -124,7 +125,9 @@ def _calibrated(whole: Any, settings: Any, folds: list[tuple[np.ndarray, np.ndar
     return kind(whole, method="sigmoid", cv=folds, ensemble=False)
 
 
-def _folds(settings: Any, y: np.ndarray, groups: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(
+    settings: ClassicalSettings, y: np.ndarray, groups: np.ndarray | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Up to five (training rows, held-out rows), stratified by class, groups kept whole where every class has several.
 
     With a class that is one group, rows are dealt instead: a fold without a class cannot be learned from.

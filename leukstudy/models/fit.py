@@ -22,7 +22,7 @@ from leukstudy.models.embed import check_images, embed
 from leukstudy.models.modes import Rows, Setting
 from leukstudy.models.resample import oversample
 from leukstudy.models.saved import save
-from leukstudy.study.experiments import Experiment
+from leukstudy.study.experiments import ClassicalSettings, Experiment
 from leukstudy.study.files import write_atomically
 from leukstudy.study.zoo import model_spec
 
@@ -137,7 +137,7 @@ def fit(
 
 
 def _fit_classical(
-    settings: Experiment,
+    settings: ClassicalSettings,
     images: np.ndarray | None,
     features: pd.DataFrame | None,
     rows: Rows,

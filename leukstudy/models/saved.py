@@ -117,14 +117,14 @@ def load(folder: Path | str) -> Trained:
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         path = folder / description["file"]
         whole = description["format"] == FORMAT and file_digest(path) == description["sha256"]
+        classes, columns = description["classes"], description["columns"]
+        settings = TypeAdapter(AnyExperiment).validate_python(description["settings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadModel(f"no whole model in {folder}: {error}. Run its train stage again.") from error
     if not whole:
         raise BadModel(
             f"{path} is not the file its model.json describes: damaged or replaced. Train it again."
         )
-    classes, columns = description["classes"], description["columns"]
-    settings = TypeAdapter(AnyExperiment).validate_python(description["settings"])
     if model_spec(settings.model).kind == "classical":
         import joblib
 
