@@ -78,7 +78,7 @@ lock: setup ## Pin pyproject.toml in the locks; versions stay where they can (UP
 	@mv build/locks/*.lock .
 
 lab: setup ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/python -c "import leukstudy, os; os.execvp('jupyter', ['jupyter', 'lab', 'notebooks'])"  # with the pins of its numbers
 
 clean: ## Remove what the study made (build/, caches); data, reports and .venv stay
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis
