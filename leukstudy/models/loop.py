@@ -189,7 +189,8 @@ def run_epochs(
     stopping (`early_stopping` epochs without a lower validation loss) the best epoch's weights are put back, also
     when all epochs ran. Without validation rows neither it nor the plateau rule acts. `say` gets one line an epoch,
     without times; `watch` the epoch's row of the history. With a `checkpoint` each epoch is kept on disk, and a
-    training that was stopped goes on after its last whole epoch; the caller removes the file when it has the results.
+    training that was stopped goes on after its last whole epoch, and says and gives to `watch` what it said before; the
+    caller removes the file when it has the results.
 
     Raises TrainingDiverged when a loss is not a number: the model is then that of the last good epoch, where a
     checkpoint has it. Raises OutOfMemory when a step does not fit.
@@ -199,9 +200,11 @@ def run_epochs(
     if found:
         trace, best = Trace(**found[0]), found[1].get("best", [])
         steps.restore(found[1])
-        say(f"goes on after epoch {len(trace.history)} of the training that was stopped")
-        for row in trace.history if watch else ():
-            watch(row)
+        _progress(f"goes on after epoch {len(trace.history)} of the training that was stopped")
+        for row in trace.history:
+            say(_line(row, settings.epochs))
+            if watch:
+                watch(row)
     while not _ended(trace, settings, say):
         epoch = len(trace.history) + 1
         row = {"epoch": epoch, **_one_epoch(steps, settings, training(epoch), batches, trace)}
@@ -299,6 +302,11 @@ def _validate(steps: Steps, take: Take, y: np.ndarray, rows: np.ndarray, batch: 
         "val_loss": float(losses.mean()),
         "val_accuracy": float((logits.argmax(axis=1) == y[rows]).mean()),
     }
+
+
+def _progress(line: str) -> None:
+    """Tell the terminal and the log, and not the executed notebook, which is the same after any run (stderr is left out)."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
