@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from leukstudy.audit.boxes import overlays
+from leukstudy.audit.boxes import chosen
 from leukstudy.audit.burnt_in import overlay_finding
 from leukstudy.audit.findings import Thresholds
 from leukstudy.data.catalogue import catalogue
@@ -81,9 +80,9 @@ def test_a_sample_is_prepared(manifest, tmp_path):
 
 def test_the_scale_bar_is_found_and_masked_untold(manifest, tmp_path):
     kept = manifest[manifest["excluded"] == ""]
-    finding, _ = overlay_finding(kept, ROOT, Thresholds())
-    details = pd.DataFrame(finding.details, columns=["image_id", "other_id", "value", "note"])
-    (box,) = overlays(details.assign(check="overlay"))
+    _, overlays = overlay_finding(kept, ROOT, Thresholds())
+    overlays.to_csv(tmp_path / "overlays.csv", index=False)
+    (box,) = chosen("auto", tmp_path / "overlays.csv")
     left, top, right, bottom = box
     assert left <= 0.87 and top <= 0.91 and right == 1 and bottom >= 0.99
     assert (right - left) * (bottom - top) < 0.03
