@@ -209,7 +209,10 @@ def keras_fit(model: str) -> dict[str, float]:
 
     def batches() -> Iterator[Any]:
         weight = class_weights(y[rows], 2, chosen.class_weight)
-        yield from image_batches(chosen, len(epochs) + 1, images=images, y=y, rows=rows, weight=weight)
+        for inputs, *rest in image_batches(
+            chosen, len(epochs) + 1, images=images, y=y, rows=rows, weight=weight
+        ):
+            yield tf.cast(inputs, tf.float32), *rest
 
     started = time.perf_counter()
     seed_everything(chosen.seed)

@@ -23,8 +23,8 @@ def tensorflow() -> ModuleType:
     - Every operation is deterministic (`enable_op_determinism`); a caller sets the seed itself with
       `keras.utils.set_random_seed`.
     - XLA stays off: compiling DenseNet201's training step with it takes over 14 minutes on a CPU.
-    - Without a GPU, Grappler's meta-optimiser is off too: it takes 17 s of DenseNet201's first step and its
-      fusions do not make the later steps faster.
+    - Grappler's meta-optimiser is off: it takes 17 s of DenseNet201's first step on a CPU and over 30 s on a GPU. On a CPU
+      its fusions do not make the later steps faster; on a GPU that was not compared.
     - On a GPU, memory is taken as it is needed, so that a notebook left open does not block the next stage; float32 is
       float32 there, and not TF32 (bfloat16, `mixed_precision`, is the fast way).
     - On a CPU, batch normalisation divides by a square root (`_batch_normalisation`).
@@ -43,8 +43,8 @@ def tensorflow() -> ModuleType:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     if not gpus:
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         nn.batch_normalization = _batch_normalisation
     return tf
 

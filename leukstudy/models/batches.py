@@ -56,13 +56,13 @@ def image_batches(
     rows: np.ndarray,
     weight: np.ndarray,
 ) -> Any:
-    """One epoch's batches of image rows from tf.data: (inputs (n, S, S, 3) float32 of 0-255, targets, weights).
+    """One epoch's batches of image rows from tf.data: (inputs (n, S, S, 3) uint8, targets, weights).
 
     images (N, H, W, 3) uint8 and y (N,) of all rows; rows: the training rows, a row may come more than once; weight (K,): a
     class's weight. targets (n, K) float32 are one-hot or, with `augment.mixup`, between two classes, and the weights (n,)
     float32 likewise. Order, augmentation and MixUp are functions of (seed, epoch, step).
 
-    Images are read, resized, augmented and mixed in uint8 and made float32 last; several batches are made at a time, in
+    Images are read, resized, augmented and mixed in uint8, and go to the device so, a quarter of float32; several batches are made at a time, in
     OpenCV outside Python's lock, and come in order.
     """
     tf = tensorflow()
@@ -81,7 +81,7 @@ def image_batches(
     def prepare(number: Any) -> Batch:
         kinds = (tf.uint8, tf.float32, tf.float32)
         pixels, targets, weights = tf.numpy_function(load, [number], kinds, stateful=False)
-        pixels = tf.cast(tf.ensure_shape(pixels, (None, size, size, 3)), tf.float32)
+        pixels = tf.ensure_shape(pixels, (None, size, size, 3))
         return pixels, tf.ensure_shape(targets, (None, len(weight))), tf.ensure_shape(weights, (None,))
 
     at_once = min(cores(), _AT_ONCE)

@@ -24,7 +24,7 @@ from leukstudy.models.network import logits_model
 from leukstudy.study.experiments import NetworkSettings
 
 Batch = tuple[Any, Any, Any]
-"""inputs (n, ...) float32 of 0-255 or embeddings, targets (n, K) float32 that sum to 1, sample weight (n,) float32."""
+"""inputs (n, S, S, 3) uint8 or (n, D) float32 embeddings, targets (n, K) float32 that sum to 1, sample weight (n,) float32."""
 Take = Callable[[np.ndarray], np.ndarray]
 """Row numbers -> the network's inputs for these rows."""
 
@@ -80,7 +80,8 @@ class Steps:
         self.model, self._settings, self._strategy = model, settings, strategy
         self.logits = logits_model(model)
         self.optimiser = optimiser(settings, model.trainable_variables)
-        inputs = tf.TensorSpec((None, *input_shape), tf.float32)
+        # images travel as bytes, and become float32 on the device
+        inputs = tf.TensorSpec((None, *input_shape), tf.uint8 if len(input_shape) == 3 else tf.float32)
         targets, weights = tf.TensorSpec((None, classes), tf.float32), tf.TensorSpec((None,), tf.float32)
         self.train = tf.function(
             self._train,
@@ -89,7 +90,7 @@ class Steps:
             reduce_retracing=False,
         )
         self.predict = tf.function(
-            lambda x: tf.cast(self.logits(x, training=False), tf.float32),
+            lambda x: tf.cast(self.logits(tf.cast(x, tf.float32), training=False), tf.float32),
             input_signature=[inputs],
             jit_compile=False,
             reduce_retracing=False,
@@ -113,7 +114,7 @@ class Steps:
         tf = tensorflow()
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            logits = tf.cast(self.logits(inputs, training=True), tf.float32)
+            logits = tf.cast(self.logits(tf.cast(inputs, tf.float32), training=True), tf.float32)
             total = tf.reduce_sum(losses_of(logits, targets, self._settings) * weights)
             loss = total / count
         gradients = tape.gradient(loss, [variable.value for variable in variables])

@@ -148,7 +148,7 @@ def _on_images(
         checkpoint = Checkpoint(where.state / f"seed-{settings.seed}.npz", _identity(settings, images, rows))
 
     def take(part: np.ndarray) -> np.ndarray:
-        return resize_all(images[part], size).astype(np.float32)
+        return resize_all(images[part], size)
 
     try:
         trace = loop.run_epochs(

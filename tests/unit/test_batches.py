@@ -58,7 +58,8 @@ def test_every_row_once_with_its_target_and_weight(make):
     found = make()
     assert [len(inputs) for inputs, _, _ in found] == [6, 6, 6, 6]
     inputs, targets, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    assert inputs.dtype == targets.dtype == weights.dtype == np.float32
+    assert inputs.dtype == (np.uint8 if make is of_images else np.float32)
+    assert targets.dtype == weights.dtype == np.float32
     assert inputs.shape[1:] in ((8, 8, 3), (3,)) and targets.shape == (24, 3) and weights.shape == (24,)
     rows = (inputs.reshape(24, -1)[:, 0] / 8).astype(int)
     assert sorted(rows.tolist()) == sorted(ROWS.tolist()) and rows.tolist() != ROWS.tolist()
@@ -79,7 +80,7 @@ def test_mixup_mixes_inputs_targets_and_weights_by_one_share(make):
     for number, ((inputs, targets, weights), (new, new_targets, new_weights)) in enumerate(
         zip(plain, mixes, strict=True)
     ):
-        assert new.dtype == new_targets.dtype == new_weights.dtype == np.float32
+        assert new.dtype == inputs.dtype and new_targets.dtype == new_weights.dtype == np.float32
         partner, share = mixup_draws(6, 0.4, (3, 1, number))
         assert np.allclose(new_targets.sum(axis=1), 1, atol=1e-6)
         assert np.allclose(

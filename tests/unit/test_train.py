@@ -377,7 +377,7 @@ def first_loss(policy):
         model = network.classifier(network.backbone_of(test_train.settings()), classes=2, head_units=16, dropout=0.0, normalise=False)
         steps = loop.Steps(model, test_train.settings(epochs=1), (16, 16, 3), 2)
     layer, study = model.get_layer("block1_conv"), test_train.smears()
-    batch = study["images"].astype(np.float32), np.eye(2, dtype=np.float32)[study["y"]], np.ones(60, np.float32)
+    batch = study["images"], np.eye(2, dtype=np.float32)[study["y"]], np.ones(60, np.float32)
     return [layer.compute_dtype, layer.kernel.dtype, str(model.output.dtype), float(steps.train(*batch)[0])]
 
 print(json.dumps([first_loss("float32"), first_loss("mixed_bfloat16")]))
