@@ -220,7 +220,7 @@ def keras_fit(model: str) -> dict[str, float]:
     built = network.classifier(network.backbone_of(chosen), classes=2, **whole)
     network.follow_statistics(built)
     loss = keras.losses.CategoricalCrossentropy()
-    built.compile(keras.optimizers.Adam(chosen.learning_rate), loss, ["accuracy"], jit_compile=False)
+    built.compile(keras.optimizers.Adam(chosen.learning_rate), loss, metrics=["accuracy"], jit_compile=False)
     shapes = ((None, 64, 64, 3), (None, 2), (None,))
     data = tf.data.Dataset.from_generator(
         batches, output_signature=tuple(tf.TensorSpec(shape, tf.float32) for shape in shapes)
